@@ -1,0 +1,132 @@
+//! The rules of `docs/architecture.md` about who may name whom, as data.
+
+/// Where Rust sources are.
+pub(super) const SOURCE_FOLDERS: &[&str] = &["crates", "benches", "examples", "tests", "xtask"];
+
+/// May be a dev-dependency of every crate.
+pub(super) const TEST_KIT: &str = "llama-testkit";
+
+/// What one package may depend on.
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) package: &'static str,
+    /// Of our own crates.
+    pub(super) ours: &'static [&'static str],
+    /// Of other people's crates, dev-dependencies aside; `None` for what no user ever builds.
+    pub(super) others: Option<&'static [&'static str]>,
+}
+
+pub(super) const LAYERS: &[Layer] = &[
+    Layer { package: "llama-sys", ours: &[], others: Some(&["bindgen", "cc", "cmake", "serde_json"]) },
+    Layer {
+        package: "llama-core",
+        ours: &["llama-sys"],
+        others: Some(&["regex", "serde", "serde_json", "thiserror", "tracing"]),
+    },
+    Layer {
+        package: "llama-runtime",
+        ours: &["llama-core"],
+        others: Some(&["serde", "serde_json", "thiserror", "tokio", "tracing"]),
+    },
+    Layer {
+        package: "llama-cli",
+        // llama-core only for the commands that NAMES lists.
+        ours: &["llama-runtime", "llama-core"],
+        others: Some(&["anyhow", "clap", "ctrlc", "serde", "serde_json", "tracing", "tracing-subscriber"]),
+    },
+    Layer { package: TEST_KIT, ours: &[], others: Some(&["serde", "serde_json"]) },
+    // Overhead is measured against raw calls, so the benchmarks may go all the way down.
+    Layer { package: "llama-rs-benches", ours: &["llama-sys", "llama-core", "llama-runtime", TEST_KIT], others: None },
+    Layer { package: "llama-rs-examples", ours: &["llama-core", "llama-runtime"], others: None },
+    Layer { package: "llama-rs-tests", ours: &["llama-core", "llama-runtime", "llama-cli", TEST_KIT], others: None },
+    Layer { package: "xtask", ours: &[], others: Some(&["bindgen"]) },
+];
+
+/// A set of files, by path from the top of the workspace.
+#[derive(Debug)]
+pub(super) enum Place {
+    Everywhere,
+    /// All below a folder; ends with `/`.
+    Under(&'static str),
+    /// A module's file or folder, without `.rs`.
+    Module(&'static str),
+}
+
+/// A name that may not stand in code (comments, strings and test modules aside).
+#[derive(Debug)]
+pub(super) struct NameRule {
+    /// An identifier, or identifiers with `::` between them; a macro ends with `!`.
+    pub(super) name: &'static str,
+    pub(super) applies: Place,
+    pub(super) except: &'static [Place],
+    pub(super) why: &'static str,
+}
+
+const CORE: Place = Place::Under("crates/llama-core/src/");
+const RUNTIME: Place = Place::Under("crates/llama-runtime/src/");
+const ONLY_CORE: &str = "only llama-core names llama-sys";
+const QUIET: &str = "a library does not print: use tracing";
+const NO_FILES: &str = "llama-runtime is told everything: it reads no environment and no files";
+
+pub(super) const NAMES: &[NameRule] = &[
+    NameRule {
+        name: "llama_sys",
+        applies: Place::Everywhere,
+        except: &[Place::Under("crates/llama-sys/"), CORE, Place::Under("benches/")],
+        why: ONLY_CORE,
+    },
+    NameRule {
+        name: "ffi",
+        applies: Place::Everywhere,
+        // The standard library has a module of this name: std::ffi is told apart in source.rs.
+        except: &[CORE, Place::Under("benches/")],
+        why: ONLY_CORE,
+    },
+    NameRule {
+        name: "llama_core",
+        applies: Place::Under("crates/llama-cli/src/"),
+        except: &[
+            Place::Module("crates/llama-cli/src/commands/devices"),
+            Place::Module("crates/llama-cli/src/commands/tokenize"),
+        ],
+        why: "only the commands that inspect a model skip llama-runtime",
+    },
+    NameRule {
+        name: "unsafe",
+        applies: Place::Everywhere,
+        except: &[Place::Under("crates/llama-sys/"), Place::Under("crates/llama-core/"), Place::Under("benches/")],
+        why: "unsafe code is for llama-sys and llama-core",
+    },
+    NameRule { name: "std::env", applies: RUNTIME, except: &[], why: NO_FILES },
+    NameRule { name: "std::fs", applies: RUNTIME, except: &[], why: NO_FILES },
+    NameRule { name: "println!", applies: RUNTIME, except: &[], why: QUIET },
+    NameRule { name: "print!", applies: RUNTIME, except: &[], why: QUIET },
+    NameRule { name: "eprintln!", applies: RUNTIME, except: &[], why: QUIET },
+    NameRule { name: "eprint!", applies: RUNTIME, except: &[], why: QUIET },
+    NameRule { name: "println!", applies: CORE, except: &[], why: QUIET },
+    NameRule { name: "print!", applies: CORE, except: &[], why: QUIET },
+    NameRule { name: "eprintln!", applies: CORE, except: &[], why: QUIET },
+    NameRule { name: "eprint!", applies: CORE, except: &[], why: QUIET },
+];
+
+/// Crate roots that rule unsafe code out for good.
+pub(super) const SAFE_ROOTS: &[&str] = &[
+    "crates/llama-cli/src/main.rs",
+    "crates/llama-runtime/src/lib.rs",
+    "crates/llama-testkit/src/lib.rs",
+    "xtask/src/main.rs",
+];
+
+pub(super) const CORE_SOURCE: &str = "crates/llama-core/src/";
+
+/// The modules of llama-core, lowest first. A module imports only from what stands before it, in its row
+/// too, so that there can be no cycle.
+pub(super) const CORE_ORDER: &[&[&str]] = &[
+    &["ids", "digest", "text", "stop", "gguf", "raw"],
+    &["log", "backend", "devices"],
+    &["model"],
+    &["vocab", "chat", "batch", "adapter", "context"],
+    &["outputs", "memory", "state", "plan"],
+    &["sampler", "decode"],
+    &["session"],
+];
