@@ -1,0 +1,4 @@
+mod bytes;
+mod files;
+mod header;
+mod preflight;

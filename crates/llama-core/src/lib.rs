@@ -1,0 +1,8 @@
+//! Safe types over llama.cpp.
+
+mod digest;
+pub mod gguf;
+mod ids;
+mod raw;
+
+pub use ids::{Pos, SeqId, Token};
