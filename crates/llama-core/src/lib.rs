@@ -14,6 +14,7 @@ mod memory;
 mod model;
 mod outputs;
 mod raw;
+mod sampler;
 pub mod stop;
 pub mod text;
 mod vocab;
@@ -31,4 +32,8 @@ pub use ids::{Pos, SeqId, Token};
 pub use memory::{Memory, MemoryCapabilities, MemoryError};
 pub use model::{GpuLayers, LoadError, LoadMode, Model, ModelFacts, ModelParams, OverrideValue, Progress, SplitMode};
 pub use outputs::{OutputError, Outputs, Row};
+pub use sampler::{
+    Candidate, Grammar, Lazy, LogitBias, Mirostat, SampleError, Sampler, SamplerError, SamplingParams, Seed, Stage,
+    TokenLogprob,
+};
 pub use vocab::{AddSpecial, Specials, TokenizeError, Vocab, VocabKind};
