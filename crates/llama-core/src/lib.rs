@@ -13,8 +13,10 @@ mod log;
 mod memory;
 mod model;
 mod outputs;
+mod plan;
 mod raw;
 mod sampler;
+mod state;
 pub mod stop;
 pub mod text;
 mod vocab;
@@ -32,8 +34,10 @@ pub use ids::{Pos, SeqId, Token};
 pub use memory::{Memory, MemoryCapabilities, MemoryError};
 pub use model::{GpuLayers, LoadError, LoadMode, Model, ModelFacts, ModelParams, OverrideValue, Progress, SplitMode};
 pub use outputs::{OutputError, Outputs, Row};
+pub use plan::{DeviceUse, MemoryPlan, MemoryUse, PlanError};
 pub use sampler::{
     Candidate, Grammar, Lazy, LogitBias, Mirostat, SampleError, Sampler, SamplerError, SamplingParams, Seed, Stage,
     TokenLogprob,
 };
+pub use state::StateError;
 pub use vocab::{AddSpecial, Specials, TokenizeError, Vocab, VocabKind};
