@@ -16,6 +16,7 @@ mod outputs;
 mod plan;
 mod raw;
 mod sampler;
+mod session;
 mod state;
 pub mod stop;
 pub mod text;
@@ -38,6 +39,10 @@ pub use plan::{DeviceUse, MemoryPlan, MemoryUse, PlanError};
 pub use sampler::{
     Candidate, Grammar, Lazy, LogitBias, Mirostat, SampleError, Sampler, SamplerError, SamplingParams, Seed, Stage,
     TokenLogprob,
+};
+pub use session::{
+    CancelHandle, Event, EventStream, FinishReason, Finished, GenerateOptions, OnCancel, Overflow, Prefill, Prompt,
+    Session, SessionError, TextStream, Usage,
 };
 pub use state::StateError;
 pub use vocab::{AddSpecial, Specials, TokenizeError, Vocab, VocabKind};
