@@ -1,0 +1,82 @@
+//! `llama-cli chat` with lines on stdin.
+
+use llama_testkit::fixtures;
+
+use crate::program::{llama, llama_with_stdin};
+
+fn chat(args: &[&str], lines: &str) -> crate::program::Ended {
+    let all: Vec<&str> = ["chat", "--temp", "0"].iter().chain(args).copied().collect();
+    llama_with_stdin(&all, lines)
+}
+
+#[test]
+fn the_second_answer_knows_the_first_message() {
+    let ended = chat(&[], "My name is Gwendolyn.\nWhat is my name?\n");
+    assert!(ended.stderr.contains("demo model") && ended.stderr.contains("-m FILE"), "{}", ended.stderr);
+    let text = ended.success();
+    let answers: Vec<&str> = text.lines().collect();
+    assert_eq!(answers.len(), 2, "{text}");
+    assert_eq!(answers[1], "Your name is Gwendolyn.");
+}
+
+#[test]
+fn clear_forgets_and_exit_leaves() {
+    let text = chat(&[], "My name is Gwendolyn.\n/clear\nWhat is my name?\n/exit\nHello!\n").success();
+    let answers: Vec<&str> = text.lines().collect();
+    assert_eq!(answers.len(), 2, "{text}");
+    assert!(!answers[1].contains("Gwendolyn"), "{text}");
+}
+
+#[test]
+fn regen_answers_the_same_message_again() {
+    let text = chat(&[], "What is the capital of France?\n/regen\n").success();
+    assert_eq!(text, "The capital of France is Paris.\n".repeat(2));
+    let ended = chat(&[], "/regen\n");
+    assert!(ended.stderr.contains("no message"), "{}", ended.stderr);
+    assert_eq!(ended.success(), "");
+}
+
+#[test]
+fn the_first_message_and_the_system_prompt_may_be_flags() {
+    let text = chat(&["-sys", "Your name is Zorblax.", "-p", "Who are you?"], "").success();
+    assert_eq!(text, "My name is Zorblax.\n");
+}
+
+#[test]
+fn empty_lines_and_an_empty_stdin_say_nothing() {
+    assert_eq!(chat(&[], "").success(), "");
+    assert_eq!(chat(&[], "\n  \n").success(), "");
+    assert_eq!(llama(&["chat"]).success(), "");
+}
+
+#[test]
+fn help_and_unknown_commands_are_answered_on_stderr() {
+    let ended = chat(&[], "/help\n/rgen\n");
+    assert!(ended.stderr.contains("/regen") && ended.stderr.contains("no command /rgen"), "{}", ended.stderr);
+    assert_eq!(ended.success(), "");
+}
+
+#[test]
+fn a_full_context_forgets_the_oldest_turns_and_says_so() {
+    let model = fixtures::tiny_llama().to_str().unwrap();
+    let line = "Tell me more about it, please, and then tell me about something else too.\n";
+    let ended = chat(&["-m", model, "-n", "16"], &line.repeat(6));
+    assert!(ended.stderr.contains("forgot the oldest"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("no chat template"), "{}", ended.stderr);
+    ended.success();
+}
+
+#[test]
+fn an_answer_that_is_cut_by_the_context_says_so() {
+    let model = fixtures::tiny_llama().to_str().unwrap();
+    let ended = chat(&["-m", model], "Tell me more.\n");
+    assert!(ended.stderr.contains("answer was cut"), "{}", ended.stderr);
+    ended.success();
+}
+
+#[test]
+fn a_script_learns_that_a_message_was_refused() {
+    let model = fixtures::tiny_llama().to_str().unwrap();
+    let error = chat(&["-m", model], &"too long ".repeat(200)).failure();
+    assert!(error.contains("tokens"), "{error}");
+}
