@@ -1,0 +1,20 @@
+//! Measuring for the benchmarks: one loop against another in the same run.
+//!
+//! What counts is a ratio, never a figure in seconds: both sides see the same machine, the same minute, the same noise.
+//! [`Plan::measure`] interleaves the loops, [`Ratio`] says how sure the result is, [`Options`] are the command line.
+
+mod clock;
+mod interleave;
+mod options;
+mod ratio;
+pub mod raw;
+mod report;
+
+pub use clock::{Spent, time};
+pub use interleave::{Block, Contender, Measured, Plan, calibrate};
+pub use options::{Options, UsageError};
+pub use ratio::Ratio;
+pub use report::{TARGET, Verdict, load_warning, print_ratios};
+
+/// What a benchmark fails with: shown to a person, never matched on.
+pub type Failure = Box<dyn std::error::Error>;
