@@ -52,6 +52,8 @@ pub struct Session {
     cached: usize,
     /// The output of the last cached token, while it is the last computed one.
     row: Option<OutputRow>,
+    /// The sampler has heard of the first `heard` of the tokens.
+    heard: usize,
     /// Where the current turn began, for [`OnCancel::RollBack`].
     turn_start: usize,
 }
@@ -106,6 +108,7 @@ impl Session {
             tokens: Vec::new(),
             cached: 0,
             row: None,
+            heard: 0,
             turn_start: 0,
         };
         session.forget_cache()?;
@@ -150,7 +153,7 @@ impl Session {
     pub fn clear(&mut self) -> Result<(), SessionError> {
         self.tokens.clear();
         self.turn_start = 0;
-        self.sampler.reset()?;
+        self.restart_sampler()?;
         self.forget_cache()
     }
 
@@ -166,12 +169,7 @@ impl Session {
         let before = self.tokens.len();
         self.tokens.extend_from_slice(tokens);
         match self.compute() {
-            Ok(()) => {
-                for &token in tokens {
-                    self.sampler.accept_prompt(token)?;
-                }
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(SessionError::Cancelled) => {
                 self.tokens.truncate(self.cached.max(before));
                 Err(SessionError::Cancelled)
@@ -188,7 +186,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Session::ingest`]. [`SessionError::PromptTooLong`] leaves the session as it was.
+    /// As [`Session::ingest`]. [`SessionError::PromptTooLong`] leaves the session as it was, the others with the common
+    /// beginning.
     pub fn prefill(&mut self, tokens: &[Token]) -> Result<Prefill, SessionError> {
         self.check_tokens(tokens)?;
         if tokens.len() > self.capacity() {
@@ -200,7 +199,7 @@ impl Session {
         let reused = self.cached;
         self.tokens.truncate(reused);
         self.turn_start = reused;
-        self.feed_sampler()?;
+        self.restart_sampler()?;
         let rest = &tokens[reused..];
         self.ingest(rest)?;
         Ok(Prefill { reused, computed: rest.len() })
@@ -227,16 +226,18 @@ impl Session {
             self.uncache(self.tokens.len() - 1)?;
         }
         self.compute()?;
+        self.feed_sampler()?;
         let row = self.row.ok_or(SessionError::Empty)?;
         let outputs = self.ctx.outputs();
         let token = self.sampler.sample(&outputs.row(row)?)?;
         self.sampler.accept(token)?;
         self.tokens.push(token);
+        self.heard = self.tokens.len();
         Ok(token)
     }
 
     /// After a cancel of [`Session::ingest`] or [`Session::decode_one`]: keeps or drops the turn, and lets steps work
-    /// again. [`Session::stream`] does this by itself.
+    /// again. [`Session::stream`] does this by itself. A grammar starts anew.
     ///
     /// # Errors
     ///
@@ -247,7 +248,7 @@ impl Session {
         if partial_turn == OnCancel::RollBack {
             self.rewind(self.turn_start)?;
         }
-        self.feed_sampler()
+        self.restart_sampler()
     }
 
     /// Marks the beginning of a turn: [`OnCancel::RollBack`] goes back to here.
@@ -256,7 +257,7 @@ impl Session {
     }
 
     /// Drops the tokens from index `len` on. A recurrent state, or a sliding window that has moved on, is computed again
-    /// from the beginning at the next step.
+    /// from the beginning at the next step. A grammar starts anew.
     ///
     /// # Errors
     ///
@@ -265,7 +266,7 @@ impl Session {
         if len < self.tokens.len() {
             self.rewind(len)?;
             self.turn_start = self.turn_start.min(len);
-            self.feed_sampler()?;
+            self.restart_sampler()?;
         }
         Ok(())
     }
@@ -304,7 +305,7 @@ impl Session {
                 self.turn_start = self.tokens.len();
                 self.cached = self.tokens.len();
                 self.reconcile()?;
-                self.feed_sampler()
+                self.restart_sampler()
             }
             Err(error) => {
                 self.reconcile()?;
@@ -313,11 +314,17 @@ impl Session {
         }
     }
 
-    /// Starts the sampler anew and tells it what was said, for its penalties.
+    /// Starts the sampler, and its grammar, anew. The next step tells it what was said.
+    fn restart_sampler(&mut self) -> Result<(), SessionError> {
+        self.heard = 0;
+        Ok(self.sampler.reset()?)
+    }
+
+    /// Tells the sampler what was said and it has not heard, for its penalties.
     fn feed_sampler(&mut self) -> Result<(), SessionError> {
-        self.sampler.reset()?;
-        for &token in &self.tokens {
+        for &token in &self.tokens[self.heard..] {
             self.sampler.accept_prompt(token)?;
+            self.heard += 1;
         }
         Ok(())
     }

@@ -63,14 +63,15 @@ impl Session {
     /// Drops `n` tokens after the first `keep`, and moves the rest up.
     pub(super) fn shift(&mut self, keep: usize, n: usize) -> Result<(), SessionError> {
         let at = |i: usize| i32::try_from(i).unwrap_or(i32::MAX);
-        let cached_after = self.cached.min(keep) + self.cached.saturating_sub(keep + n);
+        let left = |count: usize| count.min(keep) + count.saturating_sub(keep + n);
         let mut memory = self.ctx.memory()?;
         // Moves nothing, but tells whether it could: after the removal it would be too late.
         memory.shift(SEQ, at(keep + n).., 0)?;
         memory.remove(SEQ, at(keep)..at(keep + n))?;
         memory.shift(SEQ, at(keep + n).., -at(n))?;
         self.tokens.drain(keep..keep + n);
-        self.cached = cached_after;
+        self.cached = left(self.cached);
+        self.heard = left(self.heard);
         self.turn_start = self.turn_start.min(keep.max(self.turn_start.saturating_sub(n)));
         tracing::debug!(kept = keep, dropped = n, left = self.tokens.len(), "context shift");
         Ok(())

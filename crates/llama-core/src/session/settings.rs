@@ -32,7 +32,8 @@ impl Session {
     /// [`SessionError::Sampler`]; the former sampler stays.
     pub fn set_sampling(&mut self, sampling: &SamplingParams) -> Result<(), SessionError> {
         self.sampler = Sampler::new(self.ctx.model(), sampling)?;
-        self.feed_sampler()
+        self.heard = 0;
+        Ok(())
     }
 
     /// Sets the number of threads, 1 to 512 each: for single tokens, and for prompts.

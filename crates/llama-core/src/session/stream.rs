@@ -133,7 +133,7 @@ impl Session {
             usage.reused = self.prefill(tokens)?.reused;
         } else {
             // A grammar starts anew with each answer.
-            self.feed_sampler()?;
+            self.restart_sampler()?;
             self.turn_start = turn_start;
             self.ingest(tokens)?;
         }

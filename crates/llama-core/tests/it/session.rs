@@ -422,3 +422,33 @@ fn settings_that_make_no_sense_are_errors() {
     let vector = ControlVector::load(fixtures::control_vector(), 1.0).unwrap();
     assert!(matches!(session.set_control_vector(&vector, 1..=2), Err(SessionError::Adapter(_))), "of another width");
 }
+
+#[test]
+fn penalties_know_what_was_said_in_every_way_it_can_be_said() {
+    let model = load(fixtures::tiny_llama());
+    let mut sampling = SamplingParams::greedy();
+    sampling.penalty_repeat = 50.0;
+    sampling.penalty_last_n = 64;
+    let new = || Session::new(Context::new(&model, params(1024, 512)).unwrap(), sampling.clone()).unwrap();
+    let steps = |session: &mut Session| (0..6).map(|_| session.decode_one().unwrap()).collect::<Vec<_>>();
+    // What a model without penalties would say next is in the prompt, so that the penalty shows.
+    let mut prompt = tokens(&[5, 6, 7, 8]);
+    prompt.splice(0..0, expected(&model, &prompt, 6));
+    let mut once = new();
+    once.ingest(&prompt).unwrap();
+    let penalised = steps(&mut once);
+    assert_ne!(penalised, expected(&model, &prompt, 6), "the penalty changes the answer");
+
+    let mut in_parts = new();
+    for token in &prompt {
+        in_parts.ingest(&[*token]).unwrap();
+    }
+    assert_eq!(steps(&mut in_parts), penalised);
+    in_parts.truncate(prompt.len()).unwrap();
+    assert_eq!(steps(&mut in_parts), penalised, "after going back");
+    in_parts.prefill(&prompt).unwrap();
+    assert_eq!(steps(&mut in_parts), penalised, "after a prefill of the same");
+    in_parts.truncate(prompt.len()).unwrap();
+    in_parts.set_sampling(&sampling).unwrap();
+    assert_eq!(steps(&mut in_parts), penalised, "with a new sampler");
+}
