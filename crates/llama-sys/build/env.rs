@@ -1,15 +1,38 @@
 //! Everything the build is told: features, cargo's own variables, and those a person may set. Only this file
 //! reads the environment.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-/// The variables looked at, see `watch`.
-static ASKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The variables that decide which compilers and kits are found.
+const TOOLCHAIN: [&str; 10] = [
+    "CC",
+    "CXX",
+    "CFLAGS",
+    "CXXFLAGS",
+    "CMAKE_TOOLCHAIN_FILE",
+    "CMAKE_PREFIX_PATH",
+    "CUDACXX",
+    "CUDA_PATH",
+    "VULKAN_SDK",
+    "MACOSX_DEPLOYMENT_TARGET",
+];
+
+/// The other variables that are looked at.
+const OURS: &[&str] = &[
+    "DOCS_RS",
+    "LLAMA_CPP_DIR",
+    "LLAMA_LIB_DIR",
+    "LLAMA_INCLUDE_DIR",
+    "LLAMA_LINK_LIBS",
+    "LLAMA_BACKEND_DIR",
+    "LLAMA_SYS_CXX_DEBUG",
+    "CMAKE",
+    "CMAKE_GENERATOR",
+    "CMAKE_CUDA_ARCHITECTURES",
+];
 
 /// What to build, read once.
 #[derive(Debug)]
@@ -122,28 +145,14 @@ pub(crate) fn read() -> Plan {
         cuda_architectures: text("CMAKE_CUDA_ARCHITECTURES"),
         cuda_compiler: ours("CUDACXX"),
         vulkan_sdk: ours("VULKAN_SDK").is_some(),
-        toolchain: [
-            "CC",
-            "CXX",
-            "CFLAGS",
-            "CXXFLAGS",
-            "CMAKE_TOOLCHAIN_FILE",
-            "CMAKE_PREFIX_PATH",
-            "CUDACXX",
-            "CUDA_PATH",
-            "VULKAN_SDK",
-            "MACOSX_DEPLOYMENT_TARGET",
-        ]
-        .map(|name| text(name).unwrap_or_default())
-        .join("\n")
-            + &cargo("TARGET"),
+        toolchain: TOOLCHAIN.map(|name| text(name).unwrap_or_default()).join("\n") + &cargo("TARGET"),
     }
 }
 
 /// Tells cargo which variables to build again for. Last, because a build that fails is tried again anyhow, and cargo
 /// repeats all that it said below the one sentence that matters.
 pub(crate) fn watch() {
-    for name in ASKED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+    for name in OURS.iter().chain(&TOOLCHAIN) {
         println!("cargo::rerun-if-env-changed={name}");
     }
 }
@@ -175,7 +184,7 @@ fn cargo(name: &str) -> String {
 
 /// A variable that a person may set; empty counts as unset.
 fn ours(name: &str) -> Option<OsString> {
-    ASKED.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+    assert!(OURS.contains(&name) || TOOLCHAIN.contains(&name), "{name} is looked at but not watched");
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
