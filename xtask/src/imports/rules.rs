@@ -26,7 +26,17 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer {
         package: "llama-runtime",
         ours: &["llama-core"],
-        others: Some(&["serde", "serde_json", "thiserror", "tokio", "tracing"]),
+        others: Some(&[
+            "futures-core",
+            "llguidance",
+            "metrics",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "toktrie",
+            "tracing",
+        ]),
     },
     Layer {
         package: "llama-cli",
