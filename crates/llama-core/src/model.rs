@@ -286,8 +286,9 @@ impl Model {
         Some(unsafe { raw::string(template) })
     }
 
-    /// Positions there are learned embeddings for, in models that have such.
-    pub(crate) fn learned_positions(&self) -> Option<u64> {
+    /// Positions there are learned embeddings for, in models that have such (BERT, GPT-2): no sequence can be longer. `None`
+    /// for models that compute positions.
+    pub fn learned_positions(&self) -> Option<u64> {
         self.inner.notes.learned_positions
     }
 

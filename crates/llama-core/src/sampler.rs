@@ -107,6 +107,14 @@ pub enum SampleError {
         /// Tokens of the sampler's model.
         vocabulary: usize,
     },
+    /// The mask has fewer bits than the vocabulary has tokens.
+    #[error("a mask of {bits} bits is too short for a vocabulary of {vocabulary} tokens: it is of another model")]
+    MaskTooShort {
+        /// Bits in the mask.
+        bits: usize,
+        /// Tokens of the sampler's model.
+        vocabulary: usize,
+    },
     /// The token is not one of the sampler's model.
     #[error("token {token} is not one of the {n_vocab} tokens of this model")]
     TokenOutOfRange {
@@ -209,8 +217,52 @@ impl Sampler {
             other => other?,
         };
         // The infill stage can put the end of the text where the candidates had none.
+        if allows(mask, index(&self.model, choice)?) { Ok(choice) } else { Err(SampleError::GrammarDeadEnd) }
+    }
+
+    /// Chooses a token by a row of logits among those that a mask allows: bit `i % 32` of word `i / 32` is token `i`.
+    /// Otherwise as [`Sampler::sample`].
+    ///
+    /// In the same order as with a grammar: the choice is made first without the mask, and only if the mask refuses it
+    /// again among the tokens that it allows. So a seed gives the same text whether a grammar here or a mask from
+    /// elsewhere holds it, and the usual case costs nothing. A sampler with a grammar needs both to allow the token.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sampler::sample`], where [`SampleError::GrammarDeadEnd`] is also what an empty mask gives, and
+    /// [`SampleError::MaskTooShort`].
+    pub fn sample_masked(&mut self, row: &Row<'_>, mask: &[u32]) -> Result<Token, SampleError> {
+        self.sample_logits_masked(row.logits()?, mask)
+    }
+
+    fn sample_logits_masked(&mut self, logits: &[f32], mask: &[u32]) -> Result<Token, SampleError> {
+        let vocabulary = self.model.vocab().len();
+        if logits.len() != vocabulary {
+            return Err(SampleError::WrongModel { row: logits.len(), vocabulary });
+        }
+        if mask.len() < vocabulary.div_ceil(32) {
+            return Err(SampleError::MaskTooShort { bits: mask.len() * 32, vocabulary });
+        }
+        let choice = self.chain.sample(logits, None)?;
         let id = index(&self.model, choice)?;
-        if mask[id / 32] >> (id % 32) & 1 == 1 { Ok(choice) } else { Err(SampleError::GrammarDeadEnd) }
+        let both: Vec<u32>;
+        let mut mask = mask;
+        if let Some(matcher) = &mut self.matcher {
+            if allows(mask, id) && matcher.allows(id)? {
+                return Ok(choice);
+            }
+            let own = matcher.mask()?.ok_or(SampleError::GrammarDeadEnd)?;
+            both = own.iter().zip(mask).map(|(own, given)| own & given).collect();
+            mask = &both;
+        } else if allows(mask, id) {
+            return Ok(choice);
+        }
+        let choice = match self.chain.sample(logits, Some(mask)) {
+            Err(SampleError::NoCandidate) => return Err(SampleError::GrammarDeadEnd),
+            other => other?,
+        };
+        // As in `sample_logits`: the infill stage can leave the candidates.
+        if allows(mask, index(&self.model, choice)?) { Ok(choice) } else { Err(SampleError::GrammarDeadEnd) }
     }
 
     /// Chooses among candidates made by hand, and leaves in the list what the last stage chose from: the stages' effect
@@ -356,6 +408,11 @@ impl fmt::Debug for Sampler {
 fn index(model: &Model, token: Token) -> Result<usize, OutOfRange> {
     let n_vocab = model.facts().n_vocab;
     u32::try_from(token.0).ok().filter(|id| *id < n_vocab).map(|id| id as usize).ok_or(OutOfRange { token, n_vocab })
+}
+
+/// Whether the mask has the bit of token `id`.
+fn allows(mask: &[u32], id: usize) -> bool {
+    mask.get(id / 32).is_some_and(|word| word >> (id % 32) & 1 == 1)
 }
 
 struct OutOfRange {

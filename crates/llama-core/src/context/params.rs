@@ -2,10 +2,12 @@
 
 use crate::context::ContextError;
 use llama_sys as ffi;
+use serde::{Deserialize, Serialize};
 
 /// What the rows of a sequence are combined into, for embeddings and reranking.
 #[doc(alias = "llama_pooling_type")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Pooling {
     /// What the model's metadata asks for.
     #[default]
@@ -24,7 +26,8 @@ pub enum Pooling {
 
 /// Whether tokens see the tokens after them.
 #[doc(alias = "llama_attention_type")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Attention {
     /// What the model's metadata asks for.
     #[default]
@@ -37,7 +40,8 @@ pub enum Attention {
 
 /// Whether attention is computed by the fused kernel.
 #[doc(alias = "llama_flash_attn_type")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FlashAttention {
     /// Where the device supports it.
     #[default]
@@ -50,7 +54,8 @@ pub enum FlashAttention {
 
 /// Number format of the KV cache.
 #[doc(alias = "ggml_type")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[allow(non_camel_case_types, reason = "the field's own names, as llama.cpp writes them")]
 pub enum CacheType {
     /// 32-bit float: 4 bytes a value.
@@ -105,7 +110,8 @@ impl CacheType {
 
 /// How the rotary positions are stretched to contexts longer than the model was trained with.
 #[doc(alias = "llama_rope_scaling_type")]
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RopeScaling {
     /// Base frequency. `None`: from the model.
     pub freq_base: Option<f32>,
@@ -118,7 +124,8 @@ pub struct RopeScaling {
 }
 
 /// The kinds of [`RopeScaling`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RopeScalingKind {
     /// No scaling.
     None,

@@ -4,6 +4,7 @@ use crate::devices;
 use crate::gguf::{GgufFile, Value};
 use crate::model::{LoadError, Progress};
 use llama_sys as ffi;
+use serde::{Deserialize, Serialize};
 use std::ffi::c_void;
 
 /// How many layers go to GPU memory.
@@ -18,7 +19,8 @@ pub enum GpuLayers {
 
 /// How a model is spread over several GPUs.
 #[doc(alias = "llama_split_mode")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SplitMode {
     /// One GPU, [`ModelParams::main_gpu`], holds everything.
     None,
@@ -33,7 +35,8 @@ pub enum SplitMode {
 
 /// How the weights get from the file into memory.
 #[doc(alias = "llama_load_mode")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LoadMode {
     /// llama.cpp chooses by what the devices can do.
     #[default]
@@ -52,7 +55,8 @@ pub enum LoadMode {
 
 /// A value that replaces one of the file's metadata.
 #[doc(alias = "llama_model_kv_override")]
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum OverrideValue {
     /// An integer.
     Int(i64),

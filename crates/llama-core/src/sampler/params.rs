@@ -133,7 +133,7 @@ impl LogitBias {
 /// params.stages = vec![Stage::TopK, Stage::Temperature];
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SamplingParams {
     /// What the random choices start from. Default: random.

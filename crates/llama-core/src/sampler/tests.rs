@@ -4,6 +4,7 @@
 mod grammar;
 mod hostile;
 mod lazy;
+mod masked;
 mod parity;
 mod stages;
 
