@@ -34,7 +34,12 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "used when the parts are joined")]
 
+pub mod blocking;
+mod mailbox;
+mod stage;
+mod sync;
 mod engine;
 mod loaded;
 mod options;
