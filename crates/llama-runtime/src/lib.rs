@@ -40,6 +40,10 @@ pub mod blocking;
 mod mailbox;
 mod stage;
 mod sync;
+mod ids;
+mod prefix;
+mod priority;
+mod queue;
 mod engine;
 mod loaded;
 mod options;
@@ -48,6 +52,7 @@ mod runtime;
 mod stream;
 
 pub use engine::StartError;
+pub use priority::Priority;
 pub use options::{EngineOptions, ModelSpec};
 pub use request::{Prompt, Rejected, Request};
 pub use runtime::Runtime;
