@@ -44,6 +44,7 @@ mod ids;
 mod prefix;
 mod priority;
 mod queue;
+mod conversation;
 mod engine;
 mod loaded;
 mod options;
@@ -51,6 +52,7 @@ mod request;
 mod runtime;
 mod stream;
 
+pub use conversation::{Budget, Conversation, ConversationError, FitError, Fitted, WhenFull};
 pub use engine::StartError;
 pub use priority::Priority;
 pub use options::{EngineOptions, ModelSpec};
