@@ -45,6 +45,7 @@ mod prefix;
 mod priority;
 mod queue;
 mod conversation;
+mod structure;
 mod engine;
 mod loaded;
 mod options;
@@ -58,6 +59,7 @@ pub use priority::Priority;
 pub use options::{EngineOptions, ModelSpec};
 pub use request::{Prompt, Rejected, Request};
 pub use runtime::Runtime;
+pub use structure::{GuideError, Structure, StructureError};
 pub use stream::{CancelHandle, Event, FinishReason, Finished, GenerateError, Generation, Timings};
 
 // What callers need of the layer below, so that they need not depend on it.
