@@ -1,10 +1,12 @@
 //! One answer through two layers: what `llama-runtime` streams is what a `Session` of `llama-core` writes.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod observed;
+
 use std::path::Path;
 
 use llama_core::{Context, ContextParams, Model, ModelParams, SamplingParams, Session};
-use llama_runtime::{EngineOptions, ModelSpec, Request, Runtime};
+use llama_runtime::{EngineConfig, ModelSpec, Request, Runtime};
 use llama_testkit::{fixtures, golden};
 
 const TOKENS: usize = 48;
@@ -28,14 +30,13 @@ fn by_session(path: &Path, sampling: &SamplingParams, prompt: &str) -> String {
 
 /// All prompts through one engine, so that later ones reuse what earlier ones left in the cache.
 fn by_runtime(path: &Path, sampling: &SamplingParams) -> Vec<String> {
-    let mut options = EngineOptions::default();
-    options.context = context_params();
-    let runtime = Runtime::start(ModelSpec::path(path), options).unwrap();
+    let mut config = EngineConfig::default();
+    config.context.n_ctx = Some(256);
+    config.context.threads = Some(1);
+    let runtime = Runtime::builder().model("model", ModelSpec::path(path).config(config)).build_blocking().unwrap();
     let ask = |prompt: &str| {
-        let mut request = Request::text(prompt);
-        request.sampling = sampling.clone();
-        request.max_tokens = Some(TOKENS);
-        runtime.submit(request).unwrap().collect_text().0
+        let request = Request::text(prompt).sampling(sampling.clone()).max_tokens(TOKENS);
+        runtime.submit(request).unwrap().blocking().finish().text().to_owned()
     };
     PROMPTS.map(ask).to_vec()
 }

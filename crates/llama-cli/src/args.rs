@@ -5,12 +5,14 @@
 //! takes it, and a call without anything asks for help.
 
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use llama_runtime::{
-    EngineOptions, GpuLayers, SamplingParams, Seed, llama_cpp_build, llama_cpp_source, llama_cpp_version,
+    Bytes, EngineConfig, GpuLayers, SamplingParams, Seed, llama_cpp_build, llama_cpp_source, llama_cpp_version,
 };
 
 use crate::commands::{chat, devices, run, tokenize};
@@ -97,18 +99,33 @@ pub(crate) struct LengthArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MaxTokens(Option<usize>);
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// More tokens than any model was trained with.
+const ANY_CONTEXT: u32 = 1 << 30;
+
 impl ModelArgs {
-    pub(crate) fn engine_options(&self) -> EngineOptions {
-        let mut options = EngineOptions::default();
-        options.model.gpu_layers = self.gpu_layers.unwrap_or_default();
+    /// An engine for one person: one answer at a time, and time for it that only Ctrl+C ends. The longest waits that can be
+    /// set stand for "as long as it takes": a large model on a small machine computes for minutes at a step, and a
+    /// terminal can be stopped with Ctrl+S over lunch.
+    pub(crate) fn engine_config(&self) -> EngineConfig {
+        let mut config = EngineConfig::default();
+        config.batch.max_sequences = 1;
+        // What leaves the KV cache are beginnings of the conversation that have changed since: they never come back.
+        config.cache.host_memory = Bytes(0);
+        config.limits.slow_consumer_timeout = DAY;
+        config.limits.stall_timeout = DAY;
+        config.defaults.queue_deadline = 7 * DAY;
+        config.defaults.total_deadline = 7 * DAY;
+        config.model.gpu_layers = self.gpu_layers.unwrap_or_default();
         match self.ctx_size {
             None => {}
-            Some(0) => options.auto_ctx_limit = u32::MAX,
-            Some(n) => options.context.n_ctx = Some(n),
+            Some(0) => config.context.auto_ctx_limit = ANY_CONTEXT,
+            Some(n) => config.context.n_ctx = Some(n),
         }
         // As upstream takes it: nothing above zero is "choose for me".
-        options.context.n_threads = self.threads.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        options
+        config.context.threads = self.threads.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
+        config
     }
 }
 
@@ -207,7 +224,10 @@ fn max_tokens(text: &str) -> Result<MaxTokens, String> {
     match text {
         // -2 is upstream's "until the context is full", which is where -1 ends here.
         "-1" | "-2" => Ok(MaxTokens(None)),
-        _ => text.parse().map(|n| MaxTokens(Some(n))).map_err(|_| "must be -1 or the number of tokens".to_owned()),
+        _ => text
+            .parse::<NonZero<usize>>()
+            .map(|n| MaxTokens(Some(n.get())))
+            .map_err(|_| "must be -1 or the number of tokens, at least 1".to_owned()),
     }
 }
 
@@ -261,10 +281,10 @@ mod tests {
         };
         assert_eq!(run.length.max_tokens(), None);
         assert_eq!(run.sampling.params().seed, Seed::Random);
-        let options = run.model.engine_options();
-        assert_eq!(options.context.n_threads, None);
-        assert_eq!((options.context.n_ctx, options.auto_ctx_limit), (None, u32::MAX));
-        assert_eq!(options.model.gpu_layers, GpuLayers::All);
+        let config = run.model.engine_config();
+        assert_eq!(config.context.threads, None);
+        assert_eq!((config.context.n_ctx, config.context.ctx_for(20_000_000)), (None, 20_000_000));
+        assert_eq!(config.model.gpu_layers, GpuLayers::All);
 
         let Ok(Command::Run(run)) = parsed(&["-n5", "--seed", "7", "-t", "2", "-c", "64", "-ngl", "4", "--temp", "0"])
         else {
@@ -273,9 +293,9 @@ mod tests {
         assert_eq!(run.length.max_tokens(), Some(5));
         assert_eq!(run.sampling.params().seed, Seed::Fixed(7));
         assert_eq!(run.sampling.params().temperature, 0.0);
-        let options = run.model.engine_options();
-        assert_eq!((options.context.n_ctx, options.context.n_threads), (Some(64), Some(2)));
-        assert_eq!(options.model.gpu_layers, GpuLayers::AtMost(4));
+        let config = run.model.engine_config();
+        assert_eq!((config.context.n_ctx, config.context.threads), (Some(64), Some(2)));
+        assert_eq!(config.model.gpu_layers, GpuLayers::AtMost(4));
 
         // As upstream takes it; what makes no sense is for the sampler to refuse, with the range that does.
         let Ok(Command::Run(run)) = parsed(&["--top-k", "-1", "--top-p", "-1", "--min-p", "-0.5"]) else {
@@ -284,8 +304,20 @@ mod tests {
         let params = run.sampling.params();
         assert_eq!((params.top_k, params.top_p, params.min_p), (0, -1.0, -0.5));
 
-        for bad in [["-n", "-3"], ["-n", "x"], ["--seed", "4294967296"], ["--gpu-layers", "most"]] {
+        for bad in [["-n", "-3"], ["-n", "0"], ["-n", "x"], ["--seed", "4294967296"], ["--gpu-layers", "most"]] {
             assert!(parsed(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_engine_for_one_person_can_be_made_and_waits_for_days() {
+        for args in [&["-c", "0"][..], &["-c", "512"], &["-t", "1"], &["-p", "x"]] {
+            let Ok(Command::Run(run)) = parsed(args) else { panic!("not a run") };
+            let config = run.model.engine_config();
+            config.validate().unwrap();
+            assert!(config.limits.slow_consumer_timeout >= DAY && config.limits.stall_timeout >= DAY);
+            assert!(config.defaults.total_deadline >= DAY && config.defaults.queue_deadline >= DAY);
+            assert_eq!((config.defaults.first_token_deadline, config.defaults.max_tokens), (None, None));
         }
     }
 

@@ -31,6 +31,12 @@ impl Interrupts {
         Ok(interrupts)
     }
 
+    /// Does not watch: a process can only watch once, and has many tests.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self(Arc::new(Mutex::new(State::Idle(exit::INTERRUPTED))))
+    }
+
     /// From now on Ctrl+C cancels this answer.
     pub(crate) fn answering(&self, answer: CancelHandle) {
         *self.lock() = State::Answering(answer);

@@ -1,7 +1,6 @@
 //! Diagnostics: from `tracing` to stderr.
 
 use std::env;
-use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
@@ -10,17 +9,16 @@ use crate::ui;
 /// What to log, as `target=level,..`; the first that is set counts.
 const VARIABLES: [&str; 2] = ["LLAMA_LOG", "RUST_LOG"];
 
-/// llama.cpp warns about much that is normal, and logs a cancelled answer as an error. What it says about a real failure
-/// is in the error that we print.
-const DEFAULT: &str = "warn,llama_cpp=off";
+/// llama.cpp warns about much that is normal, and logs a cancelled answer as an error. What it and the engine say about a
+/// real failure is in the error that we print.
+const DEFAULT: &str = "warn,llama_cpp=off,llama_runtime=off";
 
 /// Starts logging. Nothing is logged before.
 pub(crate) fn start() {
-    let stderr = std::io::stderr;
     tracing_subscriber::fmt()
         .with_env_filter(filter())
-        .with_writer(stderr)
-        .with_ansi(stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+        .with_writer(std::io::stderr)
+        .with_ansi(ui::stderr_has_colours())
         .without_time()
         .init();
 }

@@ -2,9 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod args;
 mod commands;
-mod conversation;
 mod demo;
 mod exit;
 mod interrupt;

@@ -1,14 +1,17 @@
 //! Starting an engine for `run` and `chat`, and telling how fast it was.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use llama_runtime::{ModelSpec, Progress, Runtime, Timings, Usage};
+use anyhow::anyhow;
+use llama_runtime::blocking::block_on;
+use llama_runtime::{ModelInfo, ModelSpec, Progress, Runtime, StartError, Timings, Usage};
 
 use crate::args::ModelArgs;
 use crate::{demo, ui};
 
 /// Loads the model that was asked for, or the demo model with its notice. On a terminal the progress is shown.
-pub(crate) fn engine(args: &ModelArgs) -> anyhow::Result<Runtime> {
+pub(crate) fn engine(args: &ModelArgs) -> anyhow::Result<(Runtime, ModelInfo)> {
     let spec = match &args.model {
         Some(path) => ModelSpec::path(path),
         None => {
@@ -16,22 +19,41 @@ pub(crate) fn engine(args: &ModelArgs) -> anyhow::Result<Runtime> {
             ModelSpec::bytes(demo::IMAGE)
         }
     };
-    let show = ui::stderr_is_terminal();
-    let mut shown = None;
-    let runtime = Runtime::start_with(spec, args.engine_options(), move |share| {
-        let percent = (share * 100.0).round();
+    let runtime = Runtime::builder().model("model", spec).engine(args.engine_config());
+    if !ui::stderr_is_terminal() {
+        return load(runtime.build_blocking());
+    }
+    let shown = AtomicU32::new(100);
+    let runtime = runtime.on_load(move |_, share| {
+        let percent = percent(share);
         // Small models are there before the line could be read.
-        if show && share < 1.0 && shown != Some(percent) {
-            shown = Some(percent);
+        if percent < 100 && shown.swap(percent, Ordering::Relaxed) != percent {
             ui::ask(&format!("\rLoading the model: {percent} %"));
         }
         Progress::Continue
     });
-    if show {
-        // Back to the start of the line, and clear it.
-        ui::ask("\r\x1b[K");
-    }
-    Ok(runtime?)
+    let runtime = runtime.build_blocking();
+    // Back to the start of the line, and clear it.
+    ui::ask("\r\x1b[K");
+    load(runtime)
+}
+
+/// What the model of a runtime can do.
+fn load(built: Result<Runtime, StartError>) -> anyhow::Result<(Runtime, ModelInfo)> {
+    let loaded = built.and_then(|runtime| {
+        let info = block_on(runtime.load(None))?;
+        Ok((runtime, info))
+    });
+    loaded.map_err(|error| match error {
+        // There is only one model, and the reason names its file.
+        StartError::NotStarted { source, .. } => anyhow!("{source}"),
+        error => error.into(),
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100")]
+fn percent(share: f32) -> u32 {
+    (share * 100.0).round().clamp(0.0, 100.0) as u32
 }
 
 /// One line about the speed of an answer.

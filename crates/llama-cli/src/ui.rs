@@ -1,5 +1,6 @@
 //! Where words go: results to stdout, everything else to stderr.
 
+use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::Path;
@@ -100,6 +101,11 @@ pub(crate) fn stdout_is_terminal() -> bool {
 
 pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// Whether stderr is a terminal where colours are wanted.
+pub(crate) fn stderr_has_colours() -> bool {
+    stderr_is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[cfg(test)]

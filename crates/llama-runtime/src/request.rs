@@ -1,10 +1,12 @@
-//! What is asked for, and why it is refused: [`Request`] becomes a [`ValidRequest`] on the caller's thread.
+//! What is asked for: [`Request`] and [`EmbedRequest`].
 
-use llama_core::chat::{ChatError, ChatRequest, Message};
-use llama_core::stop::{StopError, StopSet};
-use llama_core::{AddSpecial, SamplingParams, Specials, Token, TokenizeError};
+use std::time::Duration;
 
-use crate::loaded::Loaded;
+use llama_core::chat::{ChatRequest, Message};
+use llama_core::{SamplingParams, Token};
+
+use crate::priority::Priority;
+use crate::structure::Structure;
 
 /// What the model is to continue.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,29 +14,75 @@ use crate::loaded::Loaded;
 pub enum Prompt {
     /// Text as it is, without a chat template; special tokens in it are understood.
     Text(String),
-    /// A conversation, rendered with the model's chat template. Boxed, since it is much larger than the others.
-    ///
-    /// The answer comes as the model writes it: thinking and tool calls are not told apart from it yet, and a grammar that
-    /// the template asks for is not applied.
+    /// A conversation, rendered with the model's chat template. The answer comes taken apart: text, thinking, tool calls.
+    /// Boxed, since it is much larger than the others.
     Chat(Box<ChatRequest>),
     /// Tokens as they are.
     Tokens(Vec<Token>),
 }
 
-/// One request. Make it by [`Request::chat`], [`Request::text`] or [`Request::tokens`], and assign the rest.
+/// How long a request may take, from its submission. `None` takes the configured default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Deadlines {
+    /// Until the scheduler takes it from the queue, loading the model included.
+    pub queue: Option<Duration>,
+    /// Until the first token.
+    pub first_token: Option<Duration>,
+    /// Until its end.
+    pub total: Option<Duration>,
+}
+
+/// One request. Make it by [`Request::chat`], [`Request::text`] or [`Request::tokens`], and assign or chain the rest.
 ///
-/// A prompt is always the whole conversation; what it shares with the request before it is not computed again.
+/// A prompt is always the whole conversation; what it shares with requests before it is not computed again.
+///
+/// ```
+/// use std::time::Duration;
+/// use llama_runtime::{Message, Priority, Request};
+///
+/// let request = Request::chat([Message::user("Hi")])
+///     .max_tokens(128)
+///     .stop("\n\n")
+///     .deadline(Duration::from_secs(30))
+///     .priority(Priority::Interactive);
+/// assert_eq!(request.max_tokens, Some(128));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Request {
+    /// Which model, by its name in the runtime. Default: `None`, the first one.
+    pub model: Option<String>,
     /// What to continue.
     pub prompt: Prompt,
-    /// How to choose tokens. Default: upstream's defaults.
-    pub sampling: SamplingParams,
-    /// Most tokens of the answer. Default: `None`, until the model ends it or the context is full.
+    /// How to choose tokens. Default: `None`, as configured.
+    pub sampling: Option<SamplingParams>,
+    /// What random choices start from, in place of the one in `sampling`. With a temperature of 0 it does not matter.
+    /// Default: `None`. Choice `k` of several starts from `seed + k`. `u32::MAX` counts as [`Seed::Random`](crate::Seed).
+    pub seed: Option<u32>,
+    /// Most tokens of each answer, at least 1. Their KV cells are reserved before the request starts. Default: `None`, as
+    /// configured; without a limit there the answer goes on until the model ends it or the sequence is as long as allowed,
+    /// and cells are reserved as it grows.
     pub max_tokens: Option<usize>,
     /// Texts that end the answer, besides those of the chat template. Default: none.
     pub stop: Vec<String>,
+    /// How many answers to write, at least 1; the prompt is computed once. Default: 1.
+    pub choices: usize,
+    /// Tells how likely each token was, with this many alternatives (0 to 100). Default: `None`, not.
+    pub logprobs: Option<usize>,
+    /// What the text of the answer has to follow. With a chat it holds from the first token of the answer, so the model is
+    /// asked not to think before it. Default: nothing.
+    pub structure: Option<Structure>,
+    /// Adapters of the model (see [`ModelSpec::adapter`](crate::ModelSpec::adapter)) and their scales, each at most once.
+    /// Default: none.
+    pub adapters: Vec<(String, f32)>,
+    /// Who goes first. Default: `None`, as configured.
+    pub priority: Option<Priority>,
+    /// How long it may take. Default: as configured.
+    pub deadlines: Deadlines,
+    /// Names and values of the caller's, which come back in [`Finished`](crate::Finished) and stand in the request's
+    /// span. Default: none.
+    pub tags: Vec<(String, String)>,
 }
 
 impl Request {
@@ -54,100 +102,166 @@ impl Request {
     }
 
     /// Asks for the continuation of a prompt.
-    pub fn new(prompt: Prompt) -> Self {
-        Self { prompt, sampling: SamplingParams::default(), max_tokens: None, stop: Vec::new() }
+    pub fn new(prompt: impl Into<Prompt>) -> Self {
+        Self {
+            model: None,
+            prompt: prompt.into(),
+            sampling: None,
+            seed: None,
+            max_tokens: None,
+            stop: Vec::new(),
+            choices: 1,
+            logprobs: None,
+            structure: None,
+            adapters: Vec::new(),
+            priority: None,
+            deadlines: Deadlines::default(),
+            tags: Vec::new(),
+        }
+    }
+
+    /// Sets [`model`](Self::model).
+    #[must_use]
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.model = Some(name.into());
+        self
+    }
+
+    /// Sets [`sampling`](Self::sampling).
+    #[must_use]
+    pub fn sampling(mut self, sampling: SamplingParams) -> Self {
+        self.sampling = Some(sampling);
+        self
+    }
+
+    /// Sets [`seed`](Self::seed).
+    #[must_use]
+    pub fn seed(mut self, seed: u32) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets [`max_tokens`](Self::max_tokens).
+    #[must_use]
+    pub fn max_tokens(mut self, tokens: usize) -> Self {
+        self.max_tokens = Some(tokens);
+        self
+    }
+
+    /// Adds to [`stop`](Self::stop).
+    #[must_use]
+    pub fn stop(mut self, text: impl Into<String>) -> Self {
+        self.stop.push(text.into());
+        self
+    }
+
+    /// Sets [`choices`](Self::choices).
+    #[must_use]
+    pub fn choices(mut self, choices: usize) -> Self {
+        self.choices = choices;
+        self
+    }
+
+    /// Sets [`logprobs`](Self::logprobs).
+    #[must_use]
+    pub fn logprobs(mut self, alternatives: usize) -> Self {
+        self.logprobs = Some(alternatives);
+        self
+    }
+
+    /// Sets [`structure`](Self::structure).
+    #[must_use]
+    pub fn structure(mut self, structure: Structure) -> Self {
+        self.structure = Some(structure);
+        self
+    }
+
+    /// Adds to [`adapters`](Self::adapters).
+    #[must_use]
+    pub fn adapter(mut self, name: impl Into<String>, scale: f32) -> Self {
+        self.adapters.push((name.into(), scale));
+        self
+    }
+
+    /// Sets [`priority`](Self::priority).
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Sets the deadline of the whole request, [`Deadlines::total`].
+    #[must_use]
+    pub fn deadline(mut self, total: Duration) -> Self {
+        self.deadlines.total = Some(total);
+        self
+    }
+
+    /// Adds to [`tags`](Self::tags).
+    #[must_use]
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.push((name.into(), value.into()));
+        self
     }
 }
 
-/// Why a request was not accepted. Nothing has been computed, and no stream exists.
-#[derive(Debug, thiserror::Error)]
+impl From<ChatRequest> for Prompt {
+    fn from(chat: ChatRequest) -> Self {
+        Self::Chat(Box::new(chat))
+    }
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Prompt {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<Token>> for Prompt {
+    fn from(tokens: Vec<Token>) -> Self {
+        Self::Tokens(tokens)
+    }
+}
+
+/// Texts to embed, in one request.
+#[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Rejected {
-    /// As many requests are waiting as may wait; try again when one of them is done.
-    #[error("{capacity} requests are waiting already; try again later")]
-    QueueFull {
-        /// [`EngineOptions::queue`](crate::EngineOptions::queue).
-        capacity: usize,
-    },
-    /// The engine has crashed or was shut down; start another runtime.
-    #[error("the engine does not run any more")]
-    Stopped,
-    /// The prompt has no tokens.
-    #[error("the prompt is empty, and this model adds no token of its own; give at least one character")]
-    EmptyPrompt,
-    /// The prompt leaves no room for an answer in the context.
-    #[error(
-        "the prompt has {tokens} tokens, and the context has room for {limit} with an answer of at least one; \
-         shorten it or use a larger context"
-    )]
-    PromptTooLong {
-        /// Tokens of the prompt.
-        tokens: usize,
-        /// Most tokens a prompt may have here.
-        limit: usize,
-    },
-    /// The text cannot be tokenised, or a token is not in the vocabulary.
-    #[error(transparent)]
-    Tokenize(#[from] TokenizeError),
-    /// The conversation cannot be rendered; [`Prompt::Text`] needs no template.
-    #[error(transparent)]
-    Chat(#[from] ChatError),
-    /// The model's chat template cannot be used; [`Prompt::Text`] needs none.
-    #[error("the chat template of the model cannot be used: {reason}")]
-    Template {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A stop string cannot be used.
-    #[error(transparent)]
-    Stop(#[from] StopError),
+pub struct EmbedRequest {
+    /// Which model, by its name in the runtime. Default: `None`, the first one.
+    pub model: Option<String>,
+    /// The texts, each as long as [`ModelInfo::embed_limit`](crate::ModelInfo::embed_limit) tokens at most.
+    pub inputs: Vec<String>,
+    /// Whether each vector is scaled to a length of 1, so that a dot product is the cosine. Vectors of zeros stay as they
+    /// are. Default: yes.
+    pub normalize: bool,
+    /// Who goes first. Default: `None`, as configured.
+    pub priority: Option<Priority>,
+    /// How long it may take; that of the first token does not apply. Default: as configured.
+    pub deadlines: Deadlines,
+    /// Names and values of the caller's. Default: none.
+    pub tags: Vec<(String, String)>,
 }
 
-/// A request that is known to fit the model.
-#[derive(Debug)]
-pub(crate) struct ValidRequest {
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) sampling: SamplingParams,
-    pub(crate) max_tokens: Option<usize>,
-    pub(crate) stop: StopSet,
-}
-
-impl Request {
-    pub(crate) fn validate(self, loaded: &Loaded) -> Result<ValidRequest, Rejected> {
-        let (tokens, template_stops) = self.prompt.into_tokens(loaded)?;
-        // The answer needs a place for one token at least.
-        let limit = loaded.capacity.saturating_sub(1);
-        if tokens.is_empty() {
-            return Err(Rejected::EmptyPrompt);
-        }
-        if tokens.len() > limit {
-            return Err(Rejected::PromptTooLong { tokens: tokens.len(), limit });
-        }
-        let stop = StopSet::new(self.stop.into_iter().chain(template_stops))?;
-        Ok(ValidRequest { tokens, sampling: self.sampling, max_tokens: self.max_tokens, stop })
-    }
-}
-
-impl Prompt {
-    /// The tokens, and what ends the answer by the template.
-    pub(crate) fn into_tokens(self, loaded: &Loaded) -> Result<(Vec<Token>, Vec<String>), Rejected> {
-        let vocab = loaded.model.vocab();
-        let tokenize = |text: &str| vocab.tokenize_with(text, Specials::Parse, AddSpecial::AsModelWants);
-        match self {
-            Self::Text(text) => Ok((tokenize(&text)?, Vec::new())),
-            Self::Chat(chat) => {
-                let template =
-                    loaded.template.as_ref().map_err(|reason| Rejected::Template { reason: reason.clone() })?;
-                let rendered = template.render(&chat)?;
-                Ok((tokenize(&rendered.prompt)?, rendered.stops))
-            }
-            Self::Tokens(tokens) => {
-                let n_vocab = loaded.model.facts().n_vocab;
-                if let Some(&token) = tokens.iter().find(|token| !vocab.contains(**token)) {
-                    return Err(TokenizeError::OutOfRange { token, n_vocab }.into());
-                }
-                Ok((tokens, Vec::new()))
-            }
+impl EmbedRequest {
+    /// Asks for the embeddings of texts.
+    pub fn new<I>(inputs: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self {
+            model: None,
+            inputs: inputs.into_iter().map(Into::into).collect(),
+            normalize: true,
+            priority: None,
+            deadlines: Deadlines::default(),
+            tags: Vec::new(),
         }
     }
 }

@@ -3,14 +3,19 @@
 use std::io;
 
 use clap::Args;
-use llama_runtime::{Event, FinishReason, Finished, GenerateError, Rejected, Request, Runtime, SamplingParams, Seed};
+use llama_runtime::{
+    AssistantMessage, Budget, ChatRequest, Choice, Conversation, FinishReason, Finished, FitError, Message, Rejected,
+    Request, Runtime, SamplingParams, Seed,
+};
 
 use crate::args::{LengthArgs, ModelArgs, SamplingArgs};
-use crate::conversation::Conversation;
 use crate::interrupt::Interrupts;
-use crate::{start, ui};
+use crate::{answer, start, ui};
 
 /// Talk with a model. Each line is a message; piped lines are answered one after another.
+///
+/// Answers go to stdout. What a model thinks before it answers is shown on stderr if that is a terminal, and dropped
+/// otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
     /// The first message
@@ -54,18 +59,7 @@ enum Input<'l> {
 /// Runs the command.
 pub(crate) fn run(args: ChatArgs) -> anyhow::Result<()> {
     let interrupts = Interrupts::watch()?;
-    let runtime = start::engine(&args.model)?;
-    if !runtime.has_chat_template() {
-        ui::note("This model has no chat template. ChatML is used, which it may not have been trained on.");
-    }
-    let mut chat = Chat {
-        conversation: Conversation::new(args.system_prompt.as_deref()),
-        sampling: args.sampling.params(),
-        max_tokens: args.length.max_tokens(),
-        interactive: ui::stdin_is_terminal(),
-        runtime,
-        interrupts,
-    };
+    let mut chat = Chat::start(&args, interrupts)?;
     if chat.interactive {
         ui::note("Type a message. /help lists the commands, Ctrl+D ends.");
     }
@@ -77,6 +71,8 @@ pub(crate) fn run(args: ChatArgs) -> anyhow::Result<()> {
 
 struct Chat {
     runtime: Runtime,
+    /// Most tokens of prompt and answer together.
+    capacity: usize,
     conversation: Conversation,
     sampling: SamplingParams,
     max_tokens: Option<usize>,
@@ -86,6 +82,24 @@ struct Chat {
 }
 
 impl Chat {
+    fn start(args: &ChatArgs, interrupts: Interrupts) -> anyhow::Result<Self> {
+        let (runtime, info) = start::engine(&args.model)?;
+        if !info.has_chat_template {
+            ui::note("This model has no chat template. ChatML is used, which it may not have been trained on.");
+        }
+        let mut conversation = Conversation::new();
+        conversation.set_system(args.system_prompt.as_deref());
+        Ok(Self {
+            runtime,
+            capacity: info.sequence_limit,
+            conversation,
+            sampling: args.sampling.params(),
+            max_tokens: args.length.max_tokens(),
+            interactive: ui::stdin_is_terminal(),
+            interrupts,
+        })
+    }
+
     fn read_lines(&mut self) -> anyhow::Result<()> {
         // A person who presses Ctrl+C between two answers leaves; that is no failure.
         self.interrupts.idle(0);
@@ -128,7 +142,7 @@ impl Chat {
     }
 
     fn say(&mut self, text: &str) -> anyhow::Result<()> {
-        self.conversation.say(text);
+        self.conversation.user(text);
         self.answer()
     }
 
@@ -141,41 +155,29 @@ impl Chat {
 
     fn answer(&mut self) -> anyhow::Result<()> {
         if let Err(error) = self.make_room() {
-            return self.refused(error);
+            return self.refused(error.into());
         }
-        let mut request = Request::chat(self.conversation.messages().iter().cloned());
-        request.sampling = self.sampling.clone();
+        let mut request = Request::new(self.conversation.request()).sampling(self.sampling.clone());
         request.max_tokens = self.max_tokens;
-        let answer = match self.runtime.submit(request) {
-            Ok(answer) => answer,
-            Err(error) => return self.refused(error),
+        let generation = match self.runtime.submit(request) {
+            Ok(generation) => generation.blocking(),
+            Err(error) => return self.refused(error.into()),
         };
-        self.interrupts.answering(answer.cancel_handle());
-        let mut text = String::new();
-        for event in answer {
-            match event {
-                Event::Text(more) => {
-                    ui::result(&more)?;
-                    text.push_str(&more);
-                }
-                Event::Finished(finished) => {
-                    self.interrupts.idle(0);
-                    ui::result("\n")?;
-                    return self.finished(text, finished);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        self.interrupts.answering(generation.cancel_handle());
+        let finished = answer::show(generation)?;
+        self.interrupts.idle(0);
+        ui::result("\n")?;
+        self.finished(finished)
     }
 
-    /// Forgets the oldest turns if prompt and answer would not fit.
-    fn make_room(&mut self) -> Result<(), Rejected> {
-        let capacity = self.runtime.capacity();
+    /// Forgets the oldest turns if prompt and answer would not fit. What is said now may leave little room for the answer.
+    fn make_room(&mut self) -> Result<(), FitError<Rejected>> {
+        let capacity = self.capacity;
         let reserve = self.max_tokens.unwrap_or(usize::MAX).clamp(1, (capacity / 4).max(1));
-        let runtime = &self.runtime;
-        let count = |messages: &[_]| runtime.count_tokens(Request::chat(messages.iter().cloned()).prompt);
-        let forgotten = self.conversation.trim(capacity - reserve, count)?;
+        let forgotten = match self.fit(reserve) {
+            Err(FitError::TooLong { .. }) => self.fit(1)?,
+            fitted => fitted?,
+        };
         if forgotten > 0 {
             ui::note(&format!(
                 "[ The context of {capacity} tokens is full: forgot the oldest {forgotten} turn(s). -c N makes it larger. ]"
@@ -184,36 +186,41 @@ impl Chat {
         Ok(())
     }
 
-    fn finished(&mut self, text: String, finished: Finished) -> anyhow::Result<()> {
-        match finished.reason {
-            FinishReason::Error(error) => {
-                let crashed = matches!(error, GenerateError::Crashed);
-                self.conversation.take_back();
-                if crashed { Err(error.into()) } else { self.failed(error.into()) }
-            }
-            reason => {
-                self.conversation.answer(text);
-                match reason {
-                    FinishReason::Cancelled => ui::note("[ interrupted ]"),
-                    FinishReason::ContextFull => ui::note(&format!(
-                        "[ The answer was cut: the context of {} tokens is full. -c N makes it larger. ]",
-                        self.runtime.capacity()
-                    )),
-                    _ => {}
-                }
-                if ui::stderr_is_terminal() {
-                    ui::note(&start::speeds(&finished.usage, &finished.timings));
-                }
-                Ok(())
-            }
-        }
+    /// Returns how many turns were forgotten.
+    fn fit(&mut self, reserve: usize) -> Result<usize, FitError<Rejected>> {
+        let runtime = &self.runtime;
+        let count = |messages: &[Message]| {
+            // A model that has to be loaded again checks for itself.
+            let tokens = runtime.count_tokens(None, ChatRequest::new(messages.iter().cloned()).into())?;
+            Ok(tokens.unwrap_or_default())
+        };
+        let fitted = self.conversation.fit(Budget::new(self.capacity).reserve(reserve), count)?;
+        Ok(fitted.dropped)
     }
 
-    /// A refused message is not part of the conversation.
-    fn refused(&mut self, error: Rejected) -> anyhow::Result<()> {
-        let stopped = matches!(error, Rejected::Stopped);
-        self.conversation.take_back();
-        if stopped { Err(error.into()) } else { self.failed(error.into()) }
+    fn finished(&mut self, mut finished: Finished) -> anyhow::Result<()> {
+        if let FinishReason::Error(error) = finished.reason {
+            return self.refused(error.into());
+        }
+        if let Some(remark) = answer::remark(&finished, self.capacity) {
+            ui::note(&remark);
+        }
+        // An answer that was stopped before its beginning is an empty one.
+        self.conversation.answer(finished.choices.drain(..).next().map(said).unwrap_or_default());
+        match finished.reason {
+            FinishReason::Cancelled => ui::note("[ interrupted ]"),
+            reason => answer::completed(reason).or_else(|error| self.failed(error))?,
+        }
+        if ui::stderr_is_terminal() {
+            ui::note(&start::speeds(&finished.usage, &finished.timings));
+        }
+        Ok(())
+    }
+
+    /// A message that was refused, or that could not be answered, is not part of the conversation.
+    fn refused(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
+        self.conversation.undo();
+        self.failed(error)
     }
 
     /// A person can try something else; a script cannot.
@@ -224,6 +231,15 @@ impl Chat {
         ui::note(&format!("error: {error:#}"));
         Ok(())
     }
+}
+
+/// What the model said, as far as it can be told from what it thought.
+fn said(choice: Choice) -> AssistantMessage {
+    let mut message = choice.message;
+    if choice.malformed.is_some() {
+        message.content = choice.text;
+    }
+    message
 }
 
 fn input(line: &str) -> Input<'_> {
@@ -243,9 +259,24 @@ fn input(line: &str) -> Input<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+    use std::path::Path;
+
+    use llama_testkit::fixtures::{self, TempModels};
+    use llama_testkit::models::Llama;
+
     use super::*;
-    use llama_runtime::{EngineOptions, ModelSpec};
-    use llama_testkit::{fixtures::TempModels, models::Llama};
+    use crate::args::{self, Command};
+
+    /// A conversation as the program would hold it, on one thread.
+    fn chat_with(model: &Path) -> Chat {
+        let argv = ["llama-cli", "chat", "-t", "1", "-n", "2", "--temp", "0", "-m"].map(OsString::from);
+        let cli = args::parse(argv.into_iter().chain([model.into()]).collect()).unwrap();
+        let Command::Chat(args) = cli.command else { panic!("not a chat") };
+        let mut chat = Chat::start(&args, Interrupts::none()).unwrap();
+        chat.interactive = true;
+        chat
+    }
 
     #[test]
     fn a_refused_message_is_taken_back_and_nothing_else_is() {
@@ -253,17 +284,7 @@ mod tests {
             <{{ m.role }}>{{ m.content }}{% endfor %}<assistant>";
         let folder = TempModels::new().unwrap();
         let model = Llama { chat_template: Some(template.into()), ..Llama::tiny() };
-        let path = folder.write("picky.gguf", &model.file()).unwrap();
-        let mut options = EngineOptions::default();
-        options.context.n_threads = Some(1);
-        let mut chat = Chat {
-            runtime: Runtime::start(ModelSpec::path(path), options).unwrap(),
-            conversation: Conversation::new(None),
-            sampling: SamplingParams::default(),
-            max_tokens: Some(2),
-            interactive: true,
-            interrupts: Interrupts::watch().unwrap(),
-        };
+        let mut chat = chat_with(&folder.write("picky.gguf", &model.file()).unwrap());
         chat.say("good").unwrap();
         assert_eq!(chat.conversation.messages().len(), 2);
         chat.say("bad").unwrap();
@@ -271,6 +292,16 @@ mod tests {
         chat.interactive = false;
         assert!(chat.say("bad").is_err());
         assert_eq!(chat.conversation.messages().len(), 2);
+    }
+
+    #[test]
+    fn what_was_said_before_is_not_computed_again() {
+        let mut chat = chat_with(fixtures::tiny_llama());
+        for text in ["Tell me about acorns and foxes.", "And about owls?", "And about bears?"] {
+            chat.say(text).unwrap();
+        }
+        let totals = chat.runtime.stats().models[0].totals;
+        assert!(totals.reused_tokens >= totals.prompt_tokens / 3, "{totals:?}");
     }
 
     #[test]

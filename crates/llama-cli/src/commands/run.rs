@@ -4,16 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
-use llama_runtime::{ChatRequest, Event, FinishReason, Finished, Generation, Message, Prompt, Request, Runtime};
+use llama_runtime::{ChatRequest, FinishReason, Message, ModelInfo, Prompt, Request};
 
 use crate::args::{LengthArgs, ModelArgs, SamplingArgs};
 use crate::exit::{self, Interrupted};
 use crate::interrupt::Interrupts;
-use crate::{start, ui};
+use crate::{answer, start, ui};
 
 /// Answer one prompt. The text goes to stdout, and nothing else does.
 ///
-/// The prompt is a message for the model's chat template, unless --raw is given or the model has no template.
+/// The prompt is a message for the model's chat template, unless --raw is given or the model has no template. What a
+/// model thinks before it answers is no part of the answer: it is shown on stderr if that is a terminal, and dropped
+/// otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// The prompt [default: stdin, if it is not a terminal]
@@ -46,42 +48,23 @@ pub(crate) struct RunArgs {
 pub(crate) fn run(args: RunArgs) -> anyhow::Result<()> {
     let interrupts = Interrupts::watch()?;
     let text = args.prompt_text()?;
-    let runtime = start::engine(&args.model)?;
-    let mut request = Request::new(args.prompt_for(&runtime, text));
-    request.sampling = args.sampling.params();
+    let (runtime, info) = start::engine(&args.model)?;
+    let mut request = Request::new(args.prompt_for(&info, text)).sampling(args.sampling.params());
     request.max_tokens = args.length.max_tokens();
-    let answer = runtime.submit(request)?;
-    interrupts.answering(answer.cancel_handle());
-    let finished = print(answer)?;
+    let generation = runtime.submit(request)?.blocking();
+    interrupts.answering(generation.cancel_handle());
+    let finished = answer::show(generation)?;
     interrupts.idle(exit::INTERRUPTED);
     if ui::stdout_is_terminal() {
         ui::result("\n")?;
     }
+    if let Some(remark) = answer::remark(&finished, info.sequence_limit) {
+        ui::note(&remark);
+    }
     match finished.reason {
         FinishReason::Cancelled => Err(Interrupted.into()),
-        FinishReason::Error(error) => Err(error.into()),
-        FinishReason::ContextFull => {
-            ui::note(&format!(
-                "The answer ends here because the context of {} tokens is full; a larger one is chosen with -c N.",
-                runtime.capacity()
-            ));
-            Ok(())
-        }
-        FinishReason::SlowConsumer => bail!("the answer was given up: nobody read it for too long"),
-        _ => Ok(()),
+        reason => answer::completed(reason),
     }
-}
-
-/// Writes the text as it comes.
-fn print(answer: Generation) -> anyhow::Result<Finished> {
-    for event in answer {
-        match event {
-            Event::Text(text) => ui::result(&text)?,
-            Event::Finished(finished) => return Ok(finished),
-            _ => {}
-        }
-    }
-    bail!("the engine did not say how the answer ended; this is a bug")
 }
 
 impl RunArgs {
@@ -103,18 +86,18 @@ impl RunArgs {
         Ok(text)
     }
 
-    fn prompt_for(&self, runtime: &Runtime, text: String) -> Prompt {
+    fn prompt_for(&self, info: &ModelInfo, text: String) -> Prompt {
         if self.raw {
             return Prompt::Text(text);
         }
-        if !runtime.has_chat_template() && self.system_prompt.is_none() {
+        if !info.has_chat_template && self.system_prompt.is_none() {
             ui::note(
                 "This model has no chat template, so it continues the prompt as it is (--raw says so without this line).",
             );
             return Prompt::Text(text);
         }
         let system = self.system_prompt.iter().map(|text| Message::system(text.as_str()));
-        Prompt::Chat(Box::new(ChatRequest::new(system.chain([Message::user(text)]))))
+        ChatRequest::new(system.chain([Message::user(text)])).into()
     }
 }
 

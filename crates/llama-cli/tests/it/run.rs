@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use llama_testkit::fixtures::{self, TempModels};
 use llama_testkit::golden::{self, Entry};
+use llama_testkit::models::Llama;
 
 use crate::program::{command, ended, llama, llama_with_stdin, start};
 
@@ -81,6 +82,28 @@ fn a_model_without_a_template_is_run_raw_and_says_so() {
     let raw = llama(&["run", "-m", model, "-p", "Once", "-n", "8", "--temp", "0", "--raw"]);
     assert_eq!(raw.stderr, "");
     assert_eq!(raw.success(), noted.success());
+}
+
+/// Its answer begins inside of a thought, which a model without sense never ends.
+const THINKING: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n\
+    {% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>\n\
+    {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n\
+    {% if enable_thinking is defined and not enable_thinking %}\n</think>\n\n{% endif %}{% endif %}";
+
+#[test]
+fn thoughts_are_no_part_of_the_answer() {
+    let folder = TempModels::new().unwrap();
+    let model = Llama { chat_template: Some(THINKING.into()), ..Llama::tiny() };
+    let path = folder.write("thinking.gguf", &model.file()).unwrap();
+    let path = path.to_str().unwrap();
+    let run = ["run", "-m", path, "-p", "Hi", "-n", "8", "--temp", "0"];
+    let ended = llama(&run);
+    assert!(ended.stderr.contains("only thought"), "{}", ended.stderr);
+    assert_eq!(ended.success(), "");
+    let raw = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n<think>\n";
+    let ended = llama(&["run", "-m", path, "--raw", "-p", raw, "-n", "8", "--temp", "0"]);
+    assert_eq!(ended.stderr, "");
+    assert_ne!(ended.success(), "", "as it is, with what it thinks");
 }
 
 #[test]

@@ -1,101 +1,71 @@
-//! What is answered, and that it is what llama.cpp answers.
+//! What is answered.
 
-use llama_runtime::{Event, FinishReason, Message, ModelSpec, Request, Role, Runtime, Token};
-use llama_testkit::golden;
+use std::time::Duration;
 
-use crate::{greedy, options, read, tiny};
+use crate::{answer, config, demo_with, edited, exact, greedy, read, runtime_of, text, tiny, tiny_with};
+use llama_runtime::{Bytes, EmbedRequest, FinishReason, Message, Rejected, Request};
+use llama_testkit::fixtures;
 
-fn demo() -> Runtime {
-    Runtime::start(ModelSpec::path(golden::demo_model_path()), options()).unwrap()
+#[test]
+fn a_text_is_continued_up_to_its_limit() {
+    let runtime = tiny();
+    let (text, finished) = read(runtime.submit(greedy(Request::text("Once upon a time"), 8)).unwrap());
+    assert!(!text.is_empty());
+    assert!(matches!(finished.reason, FinishReason::Length), "{finished:?}");
+    assert_eq!(finished.usage.generated, 8);
+    assert_eq!(finished.choices[0].text, text);
 }
 
-fn messages(entry: &golden::Entry) -> Vec<Message> {
-    let role = |name: &str| match name {
-        "system" => Role::System,
-        "user" => Role::User,
-        _ => Role::Assistant,
+#[test]
+fn requests_that_are_answered_together_get_what_they_get_alone() {
+    let runtime = demo_with(config());
+    let prompts = ["What is a model?", "How do I run a prompt?", "Hi", "Tell me about llama-rs."];
+    let ask = |prompt: &str| greedy(Request::chat([Message::user(prompt)]), 24);
+    let alone: Vec<String> = prompts.iter().map(|prompt| read(runtime.submit(ask(prompt)).unwrap()).0).collect();
+    let open: Vec<_> = prompts.iter().map(|prompt| runtime.submit(ask(prompt)).unwrap()).collect();
+    let together: Vec<String> = open.into_iter().map(|generation| read(generation).0).collect();
+    println!("{alone:#?} {:#?}", runtime.stats());
+    assert_eq!(alone, together);
+}
+
+#[test]
+fn the_smallest_configuration_answers_like_the_usual_one() {
+    let smallest = || {
+        edited(|config| {
+            config.context.n_ctx = Some(256);
+            config.batch.step_tokens = 1;
+            config.batch.max_sequences = 1;
+            config.batch.min_chunk = 1;
+            config.limits.event_buffer = 1;
+            config.limits.queue = 1;
+            config.limits.aging = Duration::from_millis(1);
+            config.cache.host_memory = Bytes(0);
+            config.cache.min_prefix = 1;
+        })
     };
-    entry.messages.iter().map(|message| Message::new(role(&message.role), message.content.as_str())).collect()
-}
-
-#[test]
-fn golden_conversations_are_answered_as_llama_cpp_does() {
-    let runtime = demo();
-    let golden = golden::demo();
-    for entry in golden.entries.iter().filter(|entry| !entry.messages.is_empty()) {
-        // Below this, rounding alone may decide.
-        if entry.smallest_margin().is_some_and(|margin| margin < 0.05) {
-            continue;
+    for model in [fixtures::tiny_llama(), fixtures::tiny_mamba(), fixtures::tiny_hybrid()] {
+        let usual = answer(&runtime_of(model, exact()), text("Once upon a time", 12));
+        let runtime = runtime_of(model, smallest());
+        for _ in 0..3 {
+            assert_eq!(answer(&runtime, text("Once upon a time", 12)), usual);
         }
-        let request = greedy(Request::chat(messages(entry)), entry.n_predict as usize);
-        assert_eq!(runtime.count_tokens(request.prompt.clone()).unwrap(), entry.prompt_tokens.len(), "{}", entry.name);
-        let (text, reason) = read(runtime.submit(request).unwrap());
-        assert_eq!(text, entry.text, "{}", entry.name);
-        assert!(matches!(reason, FinishReason::EndOfAnswer), "{}: {reason:?}", entry.name);
+        assert!(matches!(runtime.submit(text("x", 1).choices(2)), Err(Rejected::OutOfRange { field: "choices", .. })));
     }
+    let runtime = runtime_of(fixtures::tiny_embedding(), smallest());
+    let vectors = runtime.embed(EmbedRequest::new(["one", "two"])).unwrap().finish_blocking();
+    assert_eq!(vectors.unwrap().vectors.len(), 2);
 }
 
 #[test]
-fn text_and_tokens_are_continued_without_a_template() {
-    let runtime = demo();
-    let golden = golden::demo();
-    let entry = golden.entry("raw-forest").unwrap();
-    let n = entry.n_predict as usize;
-    let (text, reason) = read(runtime.submit(greedy(Request::text(entry.prompt.as_str()), n)).unwrap());
-    assert_eq!(text, entry.text);
-    assert!(matches!(reason, FinishReason::Length));
-    let tokens: Vec<Token> = entry.prompt_tokens.iter().copied().map(Token).collect();
-    let (text, _) = read(runtime.submit(greedy(Request::tokens(tokens), n)).unwrap());
-    assert_eq!(text, entry.text);
-}
-
-#[test]
-fn the_next_turn_computes_only_what_is_new() {
-    let runtime = demo();
-    let mut messages = vec![Message::user("My name is Gwendolyn.")];
-    let (answer, first) = runtime.submit(greedy(Request::chat(messages.clone()), 64)).unwrap().collect_text();
-    assert_eq!(first.usage.reused, 0);
-    messages.extend([Message::assistant(answer), Message::user("What is my name?")]);
-    let (answer, second) = runtime.submit(greedy(Request::chat(messages), 64)).unwrap().collect_text();
-    assert_eq!(answer, "Your name is Gwendolyn.");
-    let known = first.usage.prompt + first.usage.generated;
-    assert!(second.usage.reused + 1 >= known, "{} of {known} tokens were reused", second.usage.reused);
-}
-
-#[test]
-fn the_same_request_has_the_same_answer_whatever_ran_before() {
-    let runtime = tiny();
-    let ask = |text: &str| runtime.submit(greedy(Request::text(text), 24)).unwrap().collect_text().0;
-    let alone = ask("The fox");
-    ask("A long time ago there was something else");
-    assert_eq!(ask("The fox"), alone);
-}
-
-#[test]
-fn usage_and_timings_say_what_it_cost() {
-    let runtime = tiny();
-    let request = greedy(Request::text("Once upon a time"), 8);
-    let tokens = runtime.count_tokens(request.prompt.clone()).unwrap();
-    let (_, finished) = runtime.submit(request).unwrap().collect_text();
-    assert_eq!((finished.usage.prompt, finished.usage.reused, finished.usage.generated), (tokens, 0, 8));
-    assert!(!finished.timings.prompt.is_zero() && !finished.timings.generation.is_zero());
-}
-
-#[test]
-fn a_stop_string_ends_the_text_before_it() {
-    let runtime = tiny();
-    let (whole, _) = read(runtime.submit(greedy(Request::text("Once"), 32)).unwrap());
-    let stop: String = whole.chars().skip(whole.chars().count() / 2).take(3).collect();
-    let mut request = greedy(Request::text("Once"), 32);
-    request.stop = vec![stop.clone()];
-    let (text, reason) = read(runtime.submit(request).unwrap());
-    assert_eq!(text, whole[..whole.find(&stop).unwrap()]);
-    assert!(matches!(reason, FinishReason::StopString(found) if found == stop));
-}
-
-#[test]
-fn no_tokens_are_written_if_none_are_wanted() {
-    let mut generation = tiny().submit(greedy(Request::text("Once"), 0)).unwrap();
-    assert!(matches!(generation.next(), Some(Event::Finished(finished)) if finished.usage.generated == 0));
-    assert!(generation.next().is_none());
+fn many_sequences_run_together_and_stay_apart() {
+    let runtime = tiny_with(edited(|config| {
+        config.context.n_ctx = Some(8192);
+        config.batch.max_sequences = 64;
+    }));
+    let prompt = |place: usize| format!("Story number {place}: once upon");
+    let alone: Vec<String> = (0..8).map(|place| answer(&runtime, text(&prompt(place), 20))).collect();
+    let open: Vec<_> = (0..64).map(|place| runtime.submit(text(&prompt(place % 8), 20)).unwrap()).collect();
+    for (place, generation) in open.into_iter().enumerate() {
+        assert_eq!(read(generation).0, alone[place % 8]);
+    }
 }

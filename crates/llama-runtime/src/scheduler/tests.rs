@@ -1,0 +1,9 @@
+//! The rules one by one, and all of them together against an executor that checks every plan.
+
+mod failures;
+mod plans;
+mod prefixes;
+mod priorities;
+mod properties;
+mod turn;
+mod world;
