@@ -6,15 +6,19 @@
 mod clock;
 mod interleave;
 mod options;
+mod percentiles;
 mod ratio;
 pub mod raw;
 mod report;
+mod rounds;
 
-pub use clock::{Spent, time};
+pub use clock::{Spent, time, time_all_threads};
 pub use interleave::{Block, Contender, Measured, Plan, calibrate};
 pub use options::{Options, UsageError};
+pub use percentiles::Percentiles;
 pub use ratio::Ratio;
 pub use report::{TARGET, Verdict, load_warning, print_ratios};
+pub use rounds::{Piece, Samples, rounds, rounds_by_both};
 
 /// What a benchmark fails with: shown to a person, never matched on.
 pub type Failure = Box<dyn std::error::Error>;
