@@ -1,4 +1,4 @@
-//! Arrows only go down: which crate, and which module of llama-core, may name which.
+//! Arrows only go down: which crate, and which module of llama-core and llama-runtime, may name which.
 //!
 //! The rules are tables in `rules.rs`; this file holds the sources against them. It reads text, not types:
 //! a name that reaches a file through a glob import goes unseen.
@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::outcome::{Failure, Step};
 use crate::workspace::{self, Member};
-use rules::{Layer, Place};
+use rules::{Layer, Order, Place};
 
 /// Reports every arrow that goes up on stderr.
 pub(crate) fn check() -> Result<Step, Failure> {
@@ -22,9 +22,10 @@ pub(crate) fn check() -> Result<Step, Failure> {
     for (path, text) in &files {
         let code = source::without_tests(&source::code(text));
         found.extend(forbidden_names(path, &code));
+        found.extend(beyond_the_few(path, &code));
     }
     found.extend(missing_forbids(&files));
-    found.extend(module_order(&files));
+    found.extend(rules::ORDERS.iter().flat_map(|order| module_order(order, &files)));
     for finding in &found {
         eprintln!("{finding}");
     }
@@ -110,15 +111,28 @@ fn missing_forbids(files: &BTreeMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// Holds the `crate::` paths in llama-core against the order of its modules.
-fn module_order(files: &BTreeMap<String, String>) -> Vec<String> {
-    let order: Vec<&str> = rules::CORE_ORDER.iter().flat_map(|row| row.iter().copied()).collect();
-    let rank = |module: &str| order.iter().position(|name| *name == module);
-    let root = files.get(&format!("{}lib.rs", rules::CORE_SOURCE)).map(|text| source::code(text));
+/// Holds the names that a file takes from another crate against the few it may.
+fn beyond_the_few(path: &str, code: &str) -> Vec<String> {
+    let rules = rules::FEW.iter().filter(|rule| rule.files.iter().any(|place| place.contains(path)));
+    rules
+        .flat_map(|rule| {
+            let names = paths::from_crate(code, rule.from).into_iter();
+            let others = names.filter(|(_, name)| !rule.names.contains(&name.as_str()));
+            others.map(|(line, name)| format!("{path}:{line}: `{}::{name}`: {}", rule.from, rule.why))
+        })
+        .collect()
+}
+
+/// Holds the `crate::` paths of a crate against the order of its modules.
+fn module_order(order: &Order, files: &BTreeMap<String, String>) -> Vec<String> {
+    let modules: Vec<&str> = order.rows.iter().flat_map(|row| row.iter().copied()).collect();
+    let rank = |module: &str| modules.iter().position(|name| *name == module);
+    let together = |module: &str| order.together.contains(&module);
+    let root = files.get(&format!("{}lib.rs", order.source)).map(|text| source::code(text));
     let exported = root.map(|code| paths::reexports(&code)).unwrap_or_default();
     let mut found = Vec::new();
     for (path, text) in files {
-        let Some(file) = path.strip_prefix(rules::CORE_SOURCE).and_then(|rest| rest.strip_suffix(".rs")) else {
+        let Some(file) = path.strip_prefix(order.source).and_then(|rest| rest.strip_suffix(".rs")) else {
             continue;
         };
         // The root re-exports everything; tests may look anywhere.
@@ -127,7 +141,7 @@ fn module_order(files: &BTreeMap<String, String>) -> Vec<String> {
         }
         let module = file.split('/').next().unwrap_or(file);
         let Some(own) = rank(module) else {
-            found.push(format!("{path}: module `{module}` has no place in CORE_ORDER of xtask/src/imports/rules.rs"));
+            found.push(format!("{path}: module `{module}` has no place in ORDERS of xtask/src/imports/rules.rs"));
             continue;
         };
         let code = source::without_tests(&source::code(text));
@@ -135,7 +149,7 @@ fn module_order(files: &BTreeMap<String, String>) -> Vec<String> {
             let target = exported.get(&first).map_or(first.as_str(), String::as_str);
             let target = if rank(&first).is_some() { &first } else { target };
             match rank(target) {
-                Some(other) if other <= own => {}
+                Some(other) if other <= own || (together(module) && together(target)) => {}
                 Some(_) => found.push(format!("{path}:{line}: `{module}` imports `{target}`, which stands above it")),
                 None => found
                     .push(format!("{path}:{line}: cannot tell which module `crate::{first}` is from; name the module")),

@@ -13,19 +13,25 @@ pub(super) fn from_crate_root(code: &str, depth: usize) -> Vec<(usize, String)> 
     for word in &words {
         supers = if word.text == "super" { if word.joined { supers + 1 } else { 1 } } else { 0 };
         let at_root = word.text == "crate" || supers == depth;
-        if !at_root || is_visibility(code, word) {
-            continue;
+        if at_root && !is_visibility(code, word) {
+            found.extend(names_behind(code, word).into_iter().filter(|(_, name)| name != "super"));
         }
-        let Some(rest) = code[word.end..].trim_start().strip_prefix("::") else {
-            continue;
-        };
-        let from = code.len() - rest.len();
-        found.extend(first_names(rest).into_iter().filter(|(_, name)| *name != "super").map(|(offset, name)| {
-            let line = 1 + code[..from + offset].matches('\n').count();
-            (line, name.to_owned())
-        }));
     }
     found
+}
+
+/// The first name of each path into another crate, with its line. Wants the output of `source::code`.
+pub(super) fn from_crate(code: &str, name: &str) -> Vec<(usize, String)> {
+    let words = source::words(code);
+    words.iter().filter(|word| word.text == name).flat_map(|word| names_behind(code, word)).collect()
+}
+
+/// The names behind `word::`, with their lines.
+fn names_behind(code: &str, word: &Word<'_>) -> Vec<(usize, String)> {
+    let Some(rest) = code[word.end..].trim_start().strip_prefix("::") else { return Vec::new() };
+    let from = code.len() - rest.len();
+    let line = |offset: usize| 1 + code[..from + offset].matches('\n').count();
+    first_names(rest).into_iter().map(|(offset, name)| (line(offset), name.to_owned())).collect()
 }
 
 /// `pub(in crate::model)` says who sees, not what is imported.
@@ -105,6 +111,14 @@ mod tests {
         assert_eq!(names("use super::ids::Token;", 1), ["ids"]);
         assert!(names("use super::Model;", 2).is_empty());
         assert_eq!(names("use super::super::raw::check;", 2), ["raw"]);
+    }
+
+    #[test]
+    fn paths_into_another_crate_give_their_first_names() {
+        let names = |code| from_crate(code, "llama_core").into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        assert_eq!(names("use llama_core::{Token, chat::Message};"), ["Token", "chat"]);
+        assert_eq!(names("fn x(token: llama_core::SeqId) {}"), ["SeqId"]);
+        assert!(names("use crate::model; use other::llama;").is_empty());
     }
 
     #[test]

@@ -19,6 +19,11 @@ fn files(list: &[(&str, &str)]) -> BTreeMap<String, String> {
     list.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
 }
 
+/// What every order finds.
+fn order(files: &BTreeMap<String, String>) -> Vec<String> {
+    rules::ORDERS.iter().flat_map(|order| module_order(order, files)).collect()
+}
+
 fn names(path: &str, text: &str) -> usize {
     forbidden_names(path, &source::without_tests(&source::code(text))).len()
 }
@@ -127,7 +132,7 @@ fn modules_import_downwards() {
         ("crates/llama-core/src/batch.rs", "#[cfg(test)]\nmod tests { use crate::session::Session; }"),
         ("crates/llama-core/src/raw/tests.rs", "use crate::session::Session;"),
     ]);
-    assert_eq!(module_order(&good), Vec::<String>::new());
+    assert_eq!(order(&good), Vec::<String>::new());
 }
 
 #[test]
@@ -139,17 +144,54 @@ fn modules_that_import_upwards_are_found() {
         "use crate::{ids, session};",
         "use crate::CancelHandle;",
     ] {
-        let found = module_order(&files(&[root, ("crates/llama-core/src/model.rs", text)]));
+        let found = order(&files(&[root, ("crates/llama-core/src/model.rs", text)]));
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         assert!(found[0].starts_with("crates/llama-core/src/model.rs:1: "), "{found:?}");
     }
 }
 
 #[test]
+fn the_modules_of_the_runtime_have_an_order_too() {
+    let top = "crates/llama-runtime/src/";
+    let import = |module: &str, text: &str| order(&files(&[(&format!("{top}{module}.rs"), text)])).len();
+    assert_eq!(import("engine", "use crate::scheduler::Scheduler; use crate::executor::Executor;"), 0);
+    assert_eq!(import("scheduler", "use crate::engine::Engine;"), 1);
+    assert_eq!(import("scheduler/admit", "use crate::config::EngineConfig; use crate::runtime::Runtime;"), 1);
+    assert_eq!(import("mailbox", "use crate::ids::RequestId;"), 1);
+    assert_eq!(import("mailbox", "use crate::sync::Mutex;"), 0);
+}
+
+#[test]
+fn parts_of_one_thing_may_name_each_other_and_nothing_above() {
+    let import = |text: &str| order(&files(&[("crates/llama-runtime/src/ticket.rs", text)])).len();
+    assert_eq!(import("use crate::shared::Shared;"), 0);
+    assert_eq!(import("use crate::host::Host;"), 1);
+}
+
+#[test]
+fn who_decides_takes_only_ids_from_llama_core() {
+    let few = |path: &str, text: &str| {
+        beyond_the_few(&format!("crates/llama-runtime/src/{path}"), &source::without_tests(&source::code(text))).len()
+    };
+    assert_eq!(few("scheduler/admit.rs", "use llama_core::Token;"), 0);
+    assert_eq!(few("plan.rs", "use llama_core::{SeqId, Token};"), 0);
+    assert_eq!(few("scheduler.rs", "use llama_core::{Token, Context};"), 1);
+    assert_eq!(few("sequence.rs", "fn x(sampler: llama_core::Sampler) {}"), 1);
+    assert_eq!(few("executor/fill.rs", "use llama_core::Context;"), 0);
+    assert_eq!(few("plan.rs", "#[cfg(test)]\nmod tests { use llama_core::Context; }"), 0);
+}
+
+#[test]
+fn an_engine_is_driven_by_its_host_only() {
+    assert_eq!(names("crates/llama-runtime/src/host.rs", "use crate::engine::Engine;"), 0);
+    assert_eq!(names("crates/llama-runtime/src/runtime/shutdown.rs", "use crate::engine::Engine;"), 1);
+}
+
+#[test]
 fn a_module_or_name_without_a_place_is_found() {
-    let found = module_order(&files(&[("crates/llama-core/src/novel.rs", "")]));
+    let found = order(&files(&[("crates/llama-core/src/novel.rs", "")]));
     assert!(found[0].contains("`novel` has no place"), "{found:?}");
-    let found = module_order(&files(&[("crates/llama-core/src/model.rs", "use crate::Unheard;")]));
+    let found = order(&files(&[("crates/llama-core/src/model.rs", "use crate::Unheard;")]));
     assert!(found[0].contains("`crate::Unheard`"), "{found:?}");
 }
 
