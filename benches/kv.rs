@@ -15,8 +15,6 @@ mod stops;
 
 use llama_core::{Model, ModelParams};
 use llama_rs_benches::{Failure, Options, Samples, load_warning};
-use llama_testkit::{fixtures, golden};
-use std::path::PathBuf;
 
 /// What all tables are told.
 pub(crate) struct Setting<'a> {
@@ -92,7 +90,7 @@ fn main() -> Result<(), Failure> {
     if let Some(warning) = load_warning().filter(|_| !options.quick) {
         println!("{warning}");
     }
-    for (name, path) in models(&options) {
+    for (name, path) in options.models() {
         let model = Model::load(&path, ModelParams::default())?;
         for threads in thread_counts(&options) {
             let (rounds, scale) = if options.quick { (1, &QUICK) } else { (options.blocks, &FULL) };
@@ -108,20 +106,6 @@ fn main() -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn models(options: &Options) -> Vec<(&'static str, PathBuf)> {
-    if options.quick {
-        return vec![("tiny_llama", fixtures::tiny_llama().to_owned())];
-    }
-    let mut models = Vec::new();
-    if options.wants_model("demo-q8_0") {
-        models.push(("demo-q8_0", golden::demo_model_path()));
-    }
-    if options.wants_model("bench_100m") {
-        models.push(("bench_100m", fixtures::bench_100m().to_owned()));
-    }
-    models
 }
 
 fn thread_counts(options: &Options) -> Vec<u32> {

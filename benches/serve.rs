@@ -14,7 +14,6 @@ mod server;
 mod together;
 
 use llama_rs_benches::{Failure, Options, Samples, load_warning};
-use llama_testkit::{fixtures, golden};
 use std::path::PathBuf;
 
 /// What all tables are told.
@@ -63,7 +62,7 @@ const TABLES: [(&str, Table); 5] = [
 fn main() -> Result<(), Failure> {
     let options = Options::parse(std::env::args().skip(1))?;
     llama_core::system_info();
-    for (name, path) in models(&options) {
+    for (name, path) in options.models() {
         let (rounds, scale) = if options.quick { (1, &QUICK) } else { (options.blocks, &FULL) };
         let setting = Setting { path, threads: options.threads.unwrap_or(1), rounds, scale };
         for (table, print) in TABLES {
@@ -78,20 +77,6 @@ fn main() -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn models(options: &Options) -> Vec<(&'static str, PathBuf)> {
-    if options.quick {
-        return vec![("tiny_llama", fixtures::tiny_llama().to_owned())];
-    }
-    let mut models = Vec::new();
-    if options.wants_model("demo-q8_0") {
-        models.push(("demo-q8_0", golden::demo_model_path()));
-    }
-    if options.wants_model("bench_100m") {
-        models.push(("bench_100m", fixtures::bench_100m().to_owned()));
-    }
-    models
 }
 
 /// A ratio with its quartiles, for a cell of a table.

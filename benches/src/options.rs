@@ -1,5 +1,9 @@
 //! The command line of a benchmark.
 
+use std::path::PathBuf;
+
+use llama_testkit::{fixtures, golden};
+
 /// How a benchmark is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -78,6 +82,22 @@ impl Options {
         }
         options.quick |= !measured;
         Ok(options)
+    }
+
+    /// The models that are wanted, by name: a tiny one in quick mode, else the demo model and the one of 100 million
+    /// parameters.
+    pub fn models(&self) -> Vec<(&'static str, PathBuf)> {
+        if self.quick {
+            return vec![("tiny_llama", fixtures::tiny_llama().to_owned())];
+        }
+        let mut models = Vec::new();
+        if self.wants_model("demo-q8_0") {
+            models.push(("demo-q8_0", golden::demo_model_path()));
+        }
+        if self.wants_model("bench_100m") {
+            models.push(("bench_100m", fixtures::bench_100m().to_owned()));
+        }
+        models
     }
 
     /// Whether a model of that name is wanted.

@@ -43,7 +43,6 @@ pub(crate) struct Engine<E> {
     live: HashMap<RequestId, Live>,
     slow_consumer_timeout: Duration,
     stall_timeout: Duration,
-    aging: Duration,
     /// The step before was stopped: this one is not, if others are in it, so that they get on.
     stopped_before: bool,
 }
@@ -58,7 +57,6 @@ impl<E: Executor> Engine<E> {
             live: HashMap::new(),
             slow_consumer_timeout: config.limits.slow_consumer_timeout,
             stall_timeout: config.limits.stall_timeout,
-            aging: config.limits.aging,
             stopped_before: false,
         }
     }
@@ -106,7 +104,7 @@ impl<E: Executor> Engine<E> {
 
     /// Takes waiting requests while there is room for them.
     fn admit(&mut self, now: Instant) {
-        let (scheduler, aging) = (&mut self.scheduler, self.aging);
+        let scheduler = &mut self.scheduler;
         // Texts to write and texts to embed do not wait for each other, as far as the look-ahead reaches: what one needs the
         // other leaves.
         let (mut texts_wait, mut embeds_wait) = (false, false);
@@ -119,7 +117,7 @@ impl<E: Executor> Engine<E> {
             match scheduler.admit(&ask, now) {
                 Ok(()) => {
                     let waited = now.saturating_duration_since(entry.submitted);
-                    scheduler.shield(entry.id, entry.priority.after(waited, aging));
+                    scheduler.shield(entry.id, entry.priority, waited);
                     return Admit::Take;
                 }
                 // Behind this one may be somebody who need not wait for that.

@@ -3,6 +3,7 @@
 //! Pure: bytes become whole characters, stop strings are held back and cut off, lengths are counted. It knows nothing of
 //! streams, and the vocabulary only as the bytes that come with each token.
 
+use llama_core::TokenLogprob;
 use llama_core::stop::{StopScanner, StopSet};
 use llama_core::text::Utf8Stream;
 
@@ -58,7 +59,7 @@ impl Writer {
     }
 
     /// Takes the next token.
-    pub(crate) fn push(&mut self, sampled: Sampled) -> Written {
+    pub(crate) fn push(&mut self, sampled: &Sampled) -> Written {
         self.generated += 1;
         let mut written = Written::default();
         if sampled.ends {
@@ -66,8 +67,8 @@ impl Writer {
             self.flush(&mut written);
             return written;
         }
-        if let Some(logprobs) = sampled.logprobs {
-            self.logprobs.push(logprob(&sampled.token, &sampled.bytes, logprobs));
+        if let Some(logprobs) = &sampled.logprobs {
+            self.logprobs.push(logprob(sampled.token, &sampled.bytes, logprobs));
         }
         self.whole.clear();
         self.characters.push(&sampled.bytes, &mut self.whole);
@@ -104,20 +105,22 @@ impl Writer {
     }
 }
 
-fn logprob(token: &llama_core::Token, bytes: &[u8], logprobs: TokenLogprobs) -> Logprob {
-    let top = logprobs
-        .top
-        .into_iter()
-        .map(|(one, bytes)| Logprob { token: one.token, bytes, logprob: one.logprob, top: Vec::new() })
-        .collect();
+fn logprob(token: llama_core::Token, bytes: &[u8], logprobs: &TokenLogprobs) -> Logprob {
+    let alone = |one: &TokenLogprob, bytes: &[u8]| Logprob {
+        token: one.token,
+        bytes: bytes.to_vec(),
+        logprob: one.logprob,
+        top: Vec::new(),
+    };
+    let top = logprobs.top.iter().map(|(one, bytes)| alone(one, bytes)).collect();
     let chosen = logprobs.chosen.map_or(f32::NEG_INFINITY, |one| one.logprob);
-    Logprob { token: *token, bytes: bytes.to_vec(), logprob: chosen, top }
+    Logprob { token, bytes: bytes.to_vec(), logprob: chosen, top }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use llama_core::{Token, TokenLogprob};
+    use llama_core::Token;
 
     const PLENTY: Room = Room { tokens: 100, asked_for: true };
 
@@ -133,21 +136,21 @@ mod tests {
     fn characters_come_whole_and_an_unfinished_one_comes_at_the_end() {
         let mut writer = writer(&[], PLENTY);
         let bytes = "é".as_bytes();
-        assert_eq!(writer.push(token(&bytes[..1])).text, "");
-        assert_eq!(writer.push(token(&bytes[1..])).text, "é");
-        assert_eq!(writer.push(token(&bytes[..1])).text, "");
+        assert_eq!(writer.push(&token(&bytes[..1])).text, "");
+        assert_eq!(writer.push(&token(&bytes[1..])).text, "é");
+        assert_eq!(writer.push(&token(&bytes[..1])).text, "");
         assert_eq!(writer.held().text, "", "nobody knows which it would have been");
         let mut last = token(b"");
         last.ends = true;
-        assert_eq!(writer.push(last).text, "\u{fffd}");
+        assert_eq!(writer.push(&last).text, "\u{fffd}");
     }
 
     #[test]
     fn what_could_begin_a_stop_string_waits_and_the_stop_string_is_cut_off() {
         let mut writer = writer(&["END"], PLENTY);
-        assert_eq!(writer.push(token(b"a E")).text, "a ");
-        assert_eq!(writer.push(token(b"N")).text, "");
-        let last = writer.push(token(b"D and more"));
+        assert_eq!(writer.push(&token(b"a E")).text, "a ");
+        assert_eq!(writer.push(&token(b"N")).text, "");
+        let last = writer.push(&token(b"D and more"));
         assert_eq!(last.text, "");
         assert!(matches!(last.end, Some(FinishReason::StopString(stop)) if stop == "END"));
     }
@@ -155,17 +158,17 @@ mod tests {
     #[test]
     fn a_choice_that_is_cut_short_gives_out_what_was_held_back() {
         let mut writer = writer(&["END"], PLENTY);
-        writer.push(token(b"a EN"));
+        writer.push(&token(b"a EN"));
         assert_eq!(writer.held().text, "EN");
     }
 
     #[test]
     fn the_end_token_counts_and_writes_nothing() {
         let mut writer = writer(&[], PLENTY);
-        writer.push(token(b"a"));
+        writer.push(&token(b"a"));
         let mut end = token(b"</s>");
         end.ends = true;
-        let last = writer.push(end);
+        let last = writer.push(&end);
         assert_eq!((last.text.as_str(), writer.generated), ("", 2));
         assert!(matches!(last.end, Some(FinishReason::EndOfAnswer)));
     }
@@ -175,7 +178,7 @@ mod tests {
         let mut writer = writer(&[], PLENTY);
         let mut last = token(b"}");
         last.complete = true;
-        let last = writer.push(last);
+        let last = writer.push(&last);
         assert_eq!(last.text, "}");
         assert!(matches!(last.end, Some(FinishReason::EndOfAnswer)));
     }
@@ -184,8 +187,8 @@ mod tests {
     fn the_limit_is_called_length_only_if_it_was_asked_for() {
         for asked_for in [true, false] {
             let mut writer = writer(&[], Room { tokens: 2, asked_for });
-            assert!(writer.push(token(b"a")).end.is_none());
-            let end = writer.push(token(b"b")).end;
+            assert!(writer.push(&token(b"a")).end.is_none());
+            let end = writer.push(&token(b"b")).end;
             assert_eq!(asked_for, matches!(end, Some(FinishReason::Length)));
             assert_eq!(!asked_for, matches!(end, Some(FinishReason::ContextFull)));
         }
@@ -196,7 +199,7 @@ mod tests {
         let mut writer = writer(&[], Room { tokens: 1, asked_for: true });
         let mut last = token(b"E");
         last.logprobs = Some(TokenLogprobs { chosen: None, top: Vec::new() });
-        assert_eq!(writer.push(last).logprobs.len(), 1);
+        assert_eq!(writer.push(&last).logprobs.len(), 1);
     }
 
     #[test]
@@ -205,8 +208,8 @@ mod tests {
         let mut first = token(b"E");
         let chosen = TokenLogprob { token: Token(7), logprob: -0.5 };
         first.logprobs = Some(TokenLogprobs { chosen: Some(chosen), top: vec![(chosen, b"E".to_vec())] });
-        assert!(writer.push(first).is_empty());
-        let next = writer.push(token(b"x"));
+        assert!(writer.push(&first).is_empty());
+        let next = writer.push(&token(b"x"));
         assert_eq!(next.text, "Ex");
         assert_eq!((next.logprobs.len(), next.logprobs[0].logprob, next.logprobs[0].top.len()), (1, -0.5, 1));
     }

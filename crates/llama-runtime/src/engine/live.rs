@@ -35,7 +35,7 @@ impl Live {
         let Kind::Generate(writers) = &mut self.kind else { return Outcome::Ended };
         let Some(place) = writers.get_mut(choice) else { return Outcome::Ended };
         let Some(writer) = place else { return Outcome::Ended };
-        let mut written = writer.push(sampled.clone());
+        let mut written = writer.push(sampled);
         let end = written.end.take();
         let held = if end.is_some() { Written::default() } else { writer.held() };
         if end.is_some() {

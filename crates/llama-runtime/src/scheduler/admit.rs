@@ -1,7 +1,7 @@
 //! Who gets a slot: new requests, and parked ones that come back.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_core::Token;
 
@@ -86,7 +86,8 @@ impl Scheduler {
     }
 
     /// Has an admitted request count as more urgent than it is when others ask for its place: it has waited long for it.
-    pub(crate) fn shield(&mut self, id: RequestId, shield: Priority) {
+    pub(crate) fn shield(&mut self, id: RequestId, priority: Priority, waited: Duration) {
+        let shield = priority.after(waited, self.bounds.aging);
         let of_request = self.running.values_mut().filter(|sequence| sequence.work.key.request == id);
         of_request.for_each(|sequence| sequence.work.shield = sequence.work.shield.max(shield));
     }

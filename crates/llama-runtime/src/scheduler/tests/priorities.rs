@@ -126,6 +126,6 @@ fn who_gave_way_long_ago_is_not_passed_any_more_and_then_stays() {
 fn who_waited_long_for_its_place_keeps_it() {
     let mut turn = one_slot_aging();
     turn.admit(at(Priority::Background, ask(1, 0..10, 8))).unwrap();
-    turn.scheduler.shield(crate::ids::RequestId(1), Priority::Interactive);
+    turn.scheduler.shield(crate::ids::RequestId(1), Priority::Background, 10 * MS);
     assert_eq!(turn.admit(at(Priority::Interactive, ask(2, 100..104, 1))), Err(Why::Slots));
 }
