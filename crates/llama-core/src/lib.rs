@@ -88,11 +88,11 @@ pub use outputs::{OutputError, Outputs, Row};
 pub use plan::{DeviceUse, MemoryPlan, MemoryUse, PlanError};
 pub use sampler::{
     Candidate, Grammar, Lazy, LogitBias, Mirostat, SampleError, Sampler, SamplerError, SamplingParams, Seed, Stage,
-    TokenLogprob,
+    SuggestedSampling, TokenLogprob,
 };
 pub use session::{
     CancelHandle, Event, EventStream, FinishReason, Finished, GenerateOptions, OnCancel, Overflow, Prefill, Prompt,
     Session, SessionError, TextStream, Usage,
 };
-pub use state::StateError;
+pub use state::{SavedSequence, StateError};
 pub use vocab::{AddSpecial, Specials, TokenizeError, Vocab, VocabKind};

@@ -13,6 +13,7 @@ mod matcher;
 mod params;
 mod pieces;
 mod rules;
+mod suggested;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use std::hash::BuildHasher;
 pub use candidates::{Candidate, TokenLogprob};
 pub use grammar::{Grammar, Lazy};
 pub use params::{LogitBias, Mirostat, SamplingParams, Seed, Stage};
+pub use suggested::SuggestedSampling;
 
 use crate::ids::Token;
 use crate::model::Model;

@@ -6,6 +6,9 @@
 
 mod file;
 mod format;
+mod saved;
+
+pub use saved::SavedSequence;
 
 use crate::context::Context;
 use crate::digest::digest;

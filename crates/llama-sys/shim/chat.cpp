@@ -3,6 +3,7 @@
 #include "chat.h"
 
 #include "chat_limits.h"
+#include "chat_memo.h"
 #include "guard.h"
 
 // Upstream's header: by its plain name, ours would be found.
@@ -19,6 +20,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 // Upstream keeps the definition of this type in its chat.cpp. It is repeated here, word for word in its layout, because
 // the limits have to be installed in the two syntax trees. `templates_layout_agrees` checks it at every init.
@@ -33,6 +35,7 @@ struct common_chat_templates {
 struct lrs_chat_templates {
     common_chat_templates_ptr inner;
     bool stand_in; // nobody gave a template
+    std::unique_ptr<lrs::chat_memo> memo;
 };
 
 struct lrs_chat_parser {
@@ -307,7 +310,10 @@ int32_t lrs_chat_templates_init(
     return guard([&] {
         quiet();
         const bool stand_in = model == nullptr && source == nullptr;
-        *out = new lrs_chat_templates{make(model, source, bos, eos), stand_in};
+        auto inner = make(model, source, bos, eos);
+        lrs::limits::budget limits(0, std::time(nullptr));
+        auto memo = std::make_unique<lrs::chat_memo>(*inner->template_default, inner->template_tool_use.get());
+        *out = new lrs_chat_templates{std::move(inner), stand_in, std::move(memo)};
     });
 }
 
@@ -336,8 +342,8 @@ int32_t lrs_chat_apply(const lrs_chat_templates * templates, const char * inputs
             now = now_of(json);
             return read_inputs(json, now);
         });
-        lrs::limits::budget limits(2000 * static_cast<uint64_t>(inputs.messages.size() + inputs.tools.size()), now);
-        const auto params = common_chat_templates_apply(templates->inner.get(), inputs);
+        const uint64_t work = 2000 * static_cast<uint64_t>(inputs.messages.size() + inputs.tools.size());
+        const auto params = templates->memo->apply(templates->inner.get(), inputs, work, now);
         *out_json = to_c(rendered_json(params, inputs).dump_safe());
     });
 }

@@ -5,13 +5,64 @@ use super::message::AssistantMessage;
 use super::native::{self, Parser};
 use super::stream::ChatStream;
 use serde_json::Value;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Takes apart what the model writes in answer to one prompt. Cheap to clone; any thread may use it, also several at once.
 #[derive(Debug, Clone)]
 #[doc(alias = "common_chat_parse")]
 pub struct ChatParser {
     parser: Arc<Parser>,
+}
+
+/// Most parsers that a template remembers.
+const MAX_KEPT: usize = 16;
+/// Longest description of one that is remembered, in bytes.
+const MAX_KEPT_BYTES: usize = 256 * 1024;
+
+/// The parsers that a template made last, with what they were made from: to make one again takes a thread and a while.
+#[derive(Default)]
+pub(super) struct Parsers {
+    /// What was used last comes last.
+    kept: Mutex<Vec<(Value, ChatParser)>>,
+}
+
+impl Parsers {
+    pub(super) fn get(&self, parser: &Value) -> Result<ChatParser, ChatError> {
+        {
+            let mut kept = self.lock();
+            if let Some(at) = kept.iter().position(|(known, _)| known == parser) {
+                let found = kept.remove(at);
+                let made = found.1.clone();
+                kept.push(found);
+                return Ok(made);
+            }
+        }
+        let made = ChatParser::new(parser)?;
+        let bytes = parser.get("arena").and_then(Value::as_str).map_or(0, str::len);
+        if bytes <= MAX_KEPT_BYTES {
+            let mut kept = self.lock();
+            // Another thread may have made the same.
+            if !kept.iter().any(|(known, _)| known == parser) {
+                if kept.len() >= MAX_KEPT {
+                    kept.remove(0);
+                }
+                kept.push((parser.clone(), made.clone()));
+            }
+        }
+        Ok(made)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Value, ChatParser)>> {
+        // The list is whole whatever panicked while it was held.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Parsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parsers(..)")
+    }
 }
 
 impl ChatParser {

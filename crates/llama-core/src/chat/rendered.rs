@@ -1,9 +1,10 @@
 //! What comes out of a template.
 
 use super::error::ChatError;
-use super::parser::ChatParser;
+use super::parser::{ChatParser, Parsers};
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// When a lazy grammar starts to apply.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -83,6 +84,8 @@ pub struct RenderedPrompt {
     /// What closes thinking.
     pub thinking_ends: Vec<String>,
     parser: Value,
+    /// Those of the template.
+    parsers: Arc<Parsers>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +106,7 @@ struct Wire {
 
 impl RenderedPrompt {
     /// `own_grammar` is the caller's; upstream leaves it to its callers to pass it on.
-    pub(super) fn from_wire(text: &str, own_grammar: Option<&str>) -> Result<Self, ChatError> {
+    pub(super) fn from_wire(text: &str, own_grammar: Option<&str>, parsers: Arc<Parsers>) -> Result<Self, ChatError> {
         let wire: Wire = serde_json::from_str(text).map_err(ChatError::Answer)?;
         let grammar = match own_grammar {
             Some(gbnf) => Some(ChatGrammar {
@@ -131,16 +134,17 @@ impl RenderedPrompt {
             thinking_start: wire.thinking_start_tag,
             thinking_ends: wire.thinking_end_tags,
             parser: wire.parser,
+            parsers,
         })
     }
 
-    /// Makes the parser for answers to this prompt.
+    /// Makes the parser for answers to this prompt, or takes the one that was made for a prompt like it.
     ///
     /// # Errors
     ///
     /// [`ChatError::Thread`] when no thread can be started.
     pub fn parser(&self) -> Result<ChatParser, ChatError> {
-        ChatParser::new(&self.parser)
+        self.parsers.get(&self.parser)
     }
 }
 

@@ -5,6 +5,7 @@ mod bad_inputs;
 mod bad_texts;
 mod families;
 mod limits;
+mod memo;
 mod models;
 mod requests;
 mod round_trip;

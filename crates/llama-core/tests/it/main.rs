@@ -17,4 +17,5 @@ mod plan;
 mod session;
 mod soundness;
 mod state;
+mod suggested;
 mod vocab;

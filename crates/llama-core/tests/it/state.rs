@@ -2,7 +2,8 @@
 
 use crate::setup::{feed, load};
 use llama_core::{
-    Batch, CacheType, Context, ContextParams, FlashAttention, Model, ModelParams, Pos, SeqId, StateError, Token, Want,
+    Batch, CacheType, Context, ContextParams, FlashAttention, Model, ModelParams, Pos, SavedSequence, SeqId,
+    StateError, Token, Want,
 };
 use llama_testkit::fixtures::{self, TempModels};
 use llama_testkit::golden;
@@ -457,4 +458,17 @@ fn outputs_of_the_last_decode_survive_a_save_and_a_load() {
     let bytes = ctx.save_sequence(SeqId::ZERO, &[]).unwrap();
     ctx.load_sequence(SeqId::ZERO, &bytes).unwrap();
     assert_eq!(ctx.outputs().row(row).unwrap().logits().unwrap(), before);
+}
+
+#[test]
+fn a_saved_sequence_can_be_read_and_checked_without_loading_it() {
+    let (ctx, bytes) = sealed(fixtures::tiny_llama());
+    let saved = SavedSequence::read(&bytes).unwrap();
+    assert_eq!((&*saved.tokens, saved.next_position), (&*prompt(20), 20));
+    assert_eq!(ctx.check_sequence(&bytes).unwrap(), saved);
+    let mut damaged = bytes.clone();
+    damaged[100] ^= 1;
+    assert!(matches!(SavedSequence::read(&damaged), Err(StateError::Damaged)));
+    let other = context(&load(fixtures::tiny_mamba()));
+    assert!(matches!(other.check_sequence(&bytes), Err(StateError::OtherModel { .. })));
 }
