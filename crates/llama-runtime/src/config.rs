@@ -60,6 +60,7 @@ pub use bytes::{Bytes, ParseBytesError};
 pub use context::ContextConfig;
 pub use defaults::Defaults;
 pub use limits::{Limits, OverloadPolicy};
+pub(crate) use model::CHATML;
 pub use model::ModelConfig;
 pub use range::ConfigError;
 pub use schedule::{BatchConfig, CacheConfig};

@@ -3,6 +3,7 @@
 //! One turn is one step: take in what changed, let the scheduler plan, carry the plan out (the only slow line), tell the
 //! readers, settle the accounts. The thread around it is in `host.rs`.
 
+mod errands;
 mod live;
 
 use std::collections::HashMap;
@@ -65,10 +66,15 @@ impl<E: Executor> Engine<E> {
     pub(crate) fn turn(&mut self) -> Turn {
         let now = Instant::now();
         self.drop_ended(now);
+        let did_errand = self.run_errand();
         self.admit(now);
         let mut plan = self.plan(now);
         if plan.is_empty() {
             self.publish();
+            if did_errand {
+                // There may be another.
+                return Turn::Worked;
+            }
             return Turn::Idle { until: self.next_look(now) };
         }
         let end = self.compute(&mut plan, now);

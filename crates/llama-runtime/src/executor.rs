@@ -13,6 +13,7 @@ mod park;
 mod sample;
 #[cfg(test)]
 mod tests;
+mod thinking;
 
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ use crate::error::GenerateError;
 use crate::executor::abort::AbortSwitch;
 use crate::ids::RequestId;
 use crate::plan::{BlobId, Plan, SeqKey, Slot};
+use crate::saved::PrefixError;
 use crate::structure::Compiled;
+pub(crate) use thinking::ThinkingBudget;
 
 /// What the memory behind an executor can do, and how much there is of it. Fixed for the life of an executor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,10 @@ pub(crate) struct Work {
     pub(crate) logprobs: Option<usize>,
     /// Tokens of the vocabulary that are written out although they are special ones: markers a parser looks for.
     pub(crate) preserved: Vec<Token>,
+    /// Whether all special tokens are written out.
+    pub(crate) specials: bool,
+    /// How long it may think; `None` for as long as it likes. Not together with `structure`.
+    pub(crate) thinking: Option<ThinkingBudget>,
     /// Adapters by name, with their scales.
     pub(crate) adapters: Vec<(String, f32)>,
 }
@@ -164,6 +171,20 @@ pub(crate) trait Executor {
     ///
     /// Aborts that were asked for before the call and not cleared hold: nothing is computed then.
     fn step(&mut self, plan: &Plan) -> StepResult;
+
+    /// Takes in a sequence that was saved by an executor of this kind, under a name that is new, as if a plan had saved it.
+    /// Answers its tokens.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be loaded here: [`PrefixError`] says why. There is no such blob then.
+    fn import(&mut self, blob: BlobId, bytes: Vec<u8>) -> Result<Vec<Token>, PrefixError>;
+
+    /// The bytes of a saved sequence, which stays.
+    fn export(&self, blob: BlobId) -> Option<Vec<u8>>;
+
+    /// The bytes of a saved sequence, which is forgotten.
+    fn take_out(&mut self, blob: BlobId) -> Option<Vec<u8>>;
 
     /// Stops steps from any thread; the same switch for the life of the executor, whatever it makes anew.
     fn abort_switch(&self) -> AbortSwitch;

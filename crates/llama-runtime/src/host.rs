@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use llama_core::chat::ChatTemplate;
 use llama_core::{ContextParams, LoadError, LoraAdapter, Model, ModelParams, Progress};
 
 use crate::config::EngineConfig;
@@ -13,7 +14,7 @@ use crate::event::FinishReason;
 use crate::executor::Executor;
 use crate::executor::llama::{ExecutorError, LlamaExecutor};
 use crate::job::{Body, Job};
-use crate::loaded::{Loaded, Setting};
+use crate::loaded::{Loaded, Setting, given_template};
 use crate::memory::{Budget, NoShare, Share};
 use crate::queue::Entry;
 use crate::shared::{Door, Phase, Shared, Woken};
@@ -142,17 +143,21 @@ impl Host {
 
     fn load(&self) -> Result<(LlamaExecutor, Loaded, Share), Stopped> {
         let params = self.config.model.to_params();
+        // The weights may take minutes, so what cannot be used is told before.
+        self.template(None)?;
         let planned = || self.spec.memory(&params, |trained| self.context_params(trained));
         let bytes = if self.budget.is_limited() { planned() } else { 0 };
         let share = self.budget.take(&self.shared, bytes, || self.is_wanted())?;
         let model = self.load_model(params)?;
+        let template = self.template(Some(&model))?;
         let adapters = self.adapters(&model)?;
         let names = adapters.iter().map(|(name, _)| name.clone()).collect();
         let bounds = self.config.bounds();
         let context = self.context_params(model.facts().n_ctx_train);
         let mut executor = LlamaExecutor::new(model.clone(), &context, bounds.max_sequences, adapters)?;
-        if let Some(bytes) = executor.memory() {
-            share.measured(bytes);
+        let memory = executor.memory();
+        if let Some(memory) = &memory {
+            share.measured(memory.total());
         }
         let setting = Setting {
             abilities: executor.abilities(),
@@ -160,8 +165,16 @@ impl Host {
             limits: self.config.limits.clone(),
             defaults: self.config.defaults.clone(),
             adapters: names,
+            memory,
+            template,
         };
         Ok((executor, Loaded::new(&self.shared.name, model, setting), share))
+    }
+
+    /// The chat template that was given for the model.
+    fn template(&self, model: Option<&Model>) -> Result<Option<ChatTemplate>, StartError> {
+        let source = self.config.model.chat_template.as_deref();
+        source.map(|source| given_template(source, model)).transpose().map_err(StartError::ChatTemplate)
     }
 
     fn load_model(&self, params: ModelParams) -> Result<Model, Stopped> {

@@ -141,6 +141,7 @@ mod queue;
 mod rejected;
 mod request;
 mod runtime;
+mod saved;
 mod scheduler;
 mod sequence;
 mod shared;
@@ -170,6 +171,7 @@ pub use priority::Priority;
 pub use rejected::Rejected;
 pub use request::{Deadlines, EmbedRequest, Prompt, Request};
 pub use runtime::{Drained, EmbedError, Embeddings, PendingEmbeddings, Runtime, RuntimeBuilder};
+pub use saved::{PrefixError, SavedPrefix};
 pub use spec::ModelSpec;
 pub use start::StartError;
 pub use stats::{ModelState, ModelStats, Snapshot, Stats, Totals};
@@ -181,7 +183,7 @@ pub use llama_core::chat::{
     ToolChoice,
 };
 pub use llama_core::{
-    CacheType, FlashAttention, GpuLayers, Grammar, LoadMode, ModelFacts, OverrideValue, Pooling, Progress, RopeScaling,
-    RopeScalingKind, SamplingParams, Seed, SplitMode, Token, Usage, llama_cpp_build, llama_cpp_source,
-    llama_cpp_version,
+    CacheType, FlashAttention, GpuLayers, Grammar, LoadMode, LogitBias, Mirostat, ModelFacts, OverrideValue, Pooling,
+    Progress, RopeScaling, RopeScalingKind, SamplingParams, Seed, SplitMode, Stage, SuggestedSampling, Token, Usage,
+    llama_cpp_build, llama_cpp_source, llama_cpp_version,
 };

@@ -73,6 +73,15 @@ pub struct Request {
     /// What the text of the answer has to follow. With a chat it holds from the first token of the answer, so the model is
     /// asked not to think before it. Default: nothing.
     pub structure: Option<Structure>,
+    /// Writes the special tokens of the answer out as text, such as markers of tools; the one that ends it aside. Default:
+    /// false.
+    pub special: bool,
+    /// Most tokens that the model may think before it answers; then its thought is closed for it. 0 closes it at once. Only
+    /// in a chat whose template shows how thoughts begin and end, and not with a `structure`. Default: `None`, as many as it
+    /// likes.
+    pub reasoning_budget: Option<u32>,
+    /// What is written into a thought before it is closed for want of budget, up to 4096 bytes. Default: nothing.
+    pub reasoning_budget_message: String,
     /// Adapters of the model (see [`ModelSpec::adapter`](crate::ModelSpec::adapter)) and their scales, each at most once.
     /// Default: none.
     pub adapters: Vec<(String, f32)>,
@@ -113,6 +122,9 @@ impl Request {
             choices: 1,
             logprobs: None,
             structure: None,
+            special: false,
+            reasoning_budget: None,
+            reasoning_budget_message: String::new(),
             adapters: Vec::new(),
             priority: None,
             deadlines: Deadlines::default(),
@@ -173,6 +185,20 @@ impl Request {
     #[must_use]
     pub fn structure(mut self, structure: Structure) -> Self {
         self.structure = Some(structure);
+        self
+    }
+
+    /// Sets [`special`](Self::special).
+    #[must_use]
+    pub fn special(mut self, special: bool) -> Self {
+        self.special = special;
+        self
+    }
+
+    /// Sets [`reasoning_budget`](Self::reasoning_budget).
+    #[must_use]
+    pub fn reasoning_budget(mut self, tokens: u32) -> Self {
+        self.reasoning_budget = Some(tokens);
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod embeddings;
+mod saved;
 mod shutdown;
 
 use std::future::{Future, poll_fn};

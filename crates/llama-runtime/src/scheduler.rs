@@ -22,6 +22,7 @@ mod admit;
 mod cache;
 mod compose;
 mod host;
+mod keep;
 mod park;
 mod settle;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::plan::{AdapterKey, BlobId, SeqKey, Slot};
 use crate::priority::Priority;
 use crate::sequence::{Parked, Sequence};
 use cache::Cache;
+pub(crate) use keep::{Kept, NoPlace, Placed};
 
 /// A request, as far as the scheduler has to know it.
 #[derive(Debug, Clone)]

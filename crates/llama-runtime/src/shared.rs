@@ -3,11 +3,12 @@
 //! Submitters put requests in, the engine thread takes them out, and whoever cancels one that waits takes it out at once,
 //! also while the engine computes. Everything is behind one lock that is held for a few operations on plain data.
 
+mod errands;
 mod outside;
 mod serve;
 mod submit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -28,6 +29,7 @@ use crate::stats::{Counters, Departures, Pace, Snapshot};
 use crate::ticket::Open;
 use crate::watch::{TimerKey, Watch};
 
+pub(crate) use errands::Task;
 pub(crate) use serve::{Admit, Woken};
 
 /// What an engine does for its model.
@@ -87,6 +89,9 @@ struct State {
     /// Places of the queue that belong to requests which are out of it for a moment.
     reserved: usize,
     open: BTreeMap<RequestId, (Open, Vec<TimerKey>)>,
+    /// At most [`errands::MAX_ERRANDS`].
+    errands: VecDeque<errands::Errand>,
+    next_errand: u64,
     door: Door,
     /// The engine has something to look at.
     poked: bool,
@@ -100,6 +105,13 @@ struct State {
     stalled: bool,
     pace: Pace,
     departures: Departures,
+}
+
+impl State {
+    /// Whether nobody waits for anything.
+    fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.errands.is_empty()
+    }
 }
 
 impl Shared {
@@ -117,6 +129,8 @@ impl Shared {
                 queue: WaitQueue::new(limits.queue, limits.aging),
                 reserved: 0,
                 open: BTreeMap::new(),
+                errands: VecDeque::new(),
+                next_errand: 0,
                 door: Door::Open,
                 poked: false,
                 evict: false,
@@ -196,7 +210,7 @@ impl Shared {
         let (gone, quiet) = {
             let mut state = self.lock();
             state.departures.note(Instant::now());
-            (state.open.remove(&id), state.open.is_empty())
+            (state.open.remove(&id), state.is_idle())
         };
         if quiet {
             self.quiet.notify_waiters();
@@ -210,7 +224,7 @@ impl Shared {
         crate::observe::finished(finished);
     }
 
-    /// Ends every open request, waiting or running.
+    /// Ends every open request, waiting or running, and what waits beside them.
     pub(crate) fn end_all(&self, reason: impl Fn() -> FinishReason) {
         let (open, queued) = {
             let mut state = self.lock();
@@ -220,6 +234,7 @@ impl Shared {
         for open in open {
             open.end(reason());
         }
+        self.fail_errands(|| reason().into());
         // Their mailboxes are closed by now.
         drop(queued);
         self.place.notify_waiters();
@@ -251,9 +266,9 @@ impl Shared {
         self.lock().open.contains_key(&id)
     }
 
-    /// Whether no request waits or runs.
+    /// Whether no request waits or runs, and there is no errand.
     pub(crate) fn is_idle(&self) -> bool {
-        self.lock().open.is_empty()
+        self.lock().is_idle()
     }
 
     pub(crate) fn shut(&self, door: Door) {

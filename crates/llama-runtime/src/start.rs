@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use llama_core::chat::ChatError;
 use llama_core::{AdapterError, ContextError, DecodeError, LoadError, Progress};
 
 use crate::config::ConfigError;
@@ -37,6 +38,10 @@ pub enum StartError {
     /// An adapter could not be loaded.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
+    /// The chat template of the configuration cannot be used. It was given for the model, so the model is not loaded
+    /// without it.
+    #[error("model.chat_template: {0}")]
+    ChatTemplate(#[source] ChatError),
     /// The context could not be made, e.g. because it is too large for the machine.
     #[error(transparent)]
     Context(#[from] ContextError),

@@ -17,6 +17,7 @@ use crate::error::GenerateError;
 use crate::executor::abort::AbortSwitch;
 use crate::executor::{Abilities, Executor, Output, Sampled, StepEnd, StepResult, Work};
 use crate::plan::{AdapterKey, BlobId, CacheOp, Piece, Plan, SeqKey, Slot};
+use crate::saved::PrefixError;
 pub(crate) use script::{Gate, Script, Trouble};
 use slots::{Held, Slots};
 
@@ -275,6 +276,22 @@ impl Executor for FakeExecutor {
         }
         self.slots.settle();
         result
+    }
+
+    fn import(&mut self, blob: BlobId, bytes: Vec<u8>) -> Result<Vec<Token>, PrefixError> {
+        let saved = slots::from_bytes(&bytes)?;
+        assert!(!self.blobs.contains_key(&blob), "{blob:?} exists already");
+        let tokens = slots::tokens(&saved);
+        self.blobs.insert(blob, saved);
+        Ok(tokens)
+    }
+
+    fn export(&self, blob: BlobId) -> Option<Vec<u8>> {
+        self.blobs.get(&blob).map(|saved| slots::to_bytes(saved))
+    }
+
+    fn take_out(&mut self, blob: BlobId) -> Option<Vec<u8>> {
+        self.blobs.remove(&blob).map(|saved| slots::to_bytes(&saved))
     }
 
     fn abort_switch(&self) -> AbortSwitch {

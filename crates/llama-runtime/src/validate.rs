@@ -7,7 +7,7 @@ use llama_core::chat::{ChatGrammar, ChatParser, ChatRequest, RenderedPrompt, Res
 use llama_core::stop::StopSet;
 use llama_core::{AddSpecial, Grammar, Lazy, SamplingParams, Seed, Specials, Token, TokenizeError};
 
-use crate::executor::Work;
+use crate::executor::{ThinkingBudget, Work};
 use crate::ids::RequestId;
 use crate::job::{Asked, Generate, Ready};
 use crate::loaded::Loaded;
@@ -18,6 +18,8 @@ use crate::scheduler::{Ask, Scheduler};
 use crate::structure::{Compiled, Enforced, Structure};
 use crate::writer::Room;
 
+/// Longest message that closes a thought, in bytes.
+const MAX_MESSAGE: usize = 4096;
 /// Most alternatives of a log probability.
 const MAX_LOGPROBS: usize = 100;
 
@@ -32,7 +34,12 @@ impl Loaded {
 
     /// How many tokens a prompt has.
     pub(crate) fn count(&self, prompt: Prompt) -> Result<usize, Rejected> {
-        Ok(self.read(prompt, false)?.tokens.len())
+        Ok(self.tokens(prompt)?.len())
+    }
+
+    /// The tokens of a prompt.
+    pub(crate) fn tokens(&self, prompt: Prompt) -> Result<Vec<Token>, Rejected> {
+        Ok(self.read(prompt, false)?.tokens)
     }
 
     fn generate(&self, request: Request) -> Result<Generate, Rejected> {
@@ -42,7 +49,15 @@ impl Loaded {
         let choices = self.choices(request.choices)?;
         within("logprobs", request.logprobs.unwrap_or(0), 0, MAX_LOGPROBS)?;
         within("max_tokens", request.max_tokens.unwrap_or(1), 1, usize::MAX)?;
-        let prompt = self.read(request.prompt, request.structure.is_some())?;
+        within("reasoning_budget_message", request.reasoning_budget_message.len(), 0, MAX_MESSAGE)?;
+        let mut prompt = self.read(request.prompt, request.structure.is_some())?;
+        let budget = request.reasoning_budget.filter(|_| request.structure.is_none());
+        let thinking = match (budget, prompt.thoughts.take()) {
+            (Some(tokens), Some(thoughts)) => {
+                Some(self.thinking(tokens, thoughts, &request.reasoning_budget_message, &mut prompt.preserved)?)
+            }
+            _ => None,
+        };
         let room = self.room(prompt.tokens.len(), request.max_tokens)?;
         let mut sampling = request.sampling.unwrap_or_else(|| self.defaults.sampling.clone());
         if let Some(seed) = request.seed {
@@ -59,6 +74,8 @@ impl Loaded {
             grammar_prefix: prompt.grammar_prefix,
             logprobs: request.logprobs,
             preserved: prompt.preserved,
+            specials: request.special,
+            thinking,
             adapters: request.adapters,
         };
         // A limit that was set is reserved as a whole; without one, cells are taken as the answer grows, unless the sequence
@@ -200,10 +217,28 @@ impl Loaded {
             tokens: self.tokenize(&rendered.prompt)?,
             preserved: self.preserved(&rendered)?,
             grammar_prefix,
+            thoughts: Thoughts::of(&rendered),
             grammar: rendered.grammar,
             stops: rendered.stops,
             parser,
         })
+    }
+
+    /// What a budget for thoughts has to know. What closes them is written out, so that they can be told from the answer.
+    fn thinking(
+        &self,
+        tokens: u32,
+        thoughts: Thoughts,
+        message: &str,
+        preserved: &mut Vec<Token>,
+    ) -> Result<ThinkingBudget, TokenizeError> {
+        let Thoughts { start, ends, open } = thoughts;
+        let end = self.pieces_of(ends.first().map_or("", String::as_str))?;
+        preserved.extend(&end);
+        // A message is words: it does not end the answer.
+        let mut closing = self.model.vocab().tokenize(message, Specials::AsText)?;
+        closing.extend(end);
+        Ok(ThinkingBudget { tokens, start, ends, open, closing })
     }
 
     fn tokenize(&self, text: &str) -> Result<Vec<Token>, TokenizeError> {
@@ -255,6 +290,29 @@ struct Read {
     grammar_prefix: Vec<Token>,
     preserved: Vec<Token>,
     parser: Option<ChatParser>,
+    thoughts: Option<Thoughts>,
+}
+
+/// How the thoughts of a chat begin and end.
+struct Thoughts {
+    start: String,
+    ends: Vec<String>,
+    /// The prompt has begun one.
+    open: bool,
+}
+
+impl Thoughts {
+    /// `None` where the template does not show it.
+    fn of(rendered: &RenderedPrompt) -> Option<Self> {
+        let start = rendered.thinking_start.clone();
+        let ends: Vec<String> = rendered.thinking_ends.iter().filter(|end| !end.is_empty()).cloned().collect();
+        if !rendered.supports_thinking || start.is_empty() || ends.is_empty() {
+            return None;
+        }
+        let begun = rendered.generation_prompt.rfind(&start).map(|at| &rendered.generation_prompt[at..]);
+        let open = begun.is_some_and(|thought| !ends.iter().any(|end| thought.contains(end)));
+        Some(Self { start, ends, open })
+    }
 }
 
 impl Read {
@@ -266,6 +324,7 @@ impl Read {
             grammar_prefix: Vec::new(),
             preserved: Vec::new(),
             parser: None,
+            thoughts: None,
         }
     }
 }

@@ -42,7 +42,27 @@ pub(super) const LAYERS: &[Layer] = &[
         package: "llama-cli",
         // llama-core only for the commands that NAMES lists.
         ours: &["llama-runtime", "llama-core"],
-        others: Some(&["anyhow", "clap", "ctrlc", "serde", "serde_json", "tracing", "tracing-subscriber"]),
+        others: Some(&[
+            "anyhow",
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "crossterm",
+            "ctrlc",
+            "etcetera",
+            "glob",
+            "indicatif",
+            "reedline",
+            "rustix",
+            "serde",
+            "serde_json",
+            "sha2",
+            "strsim",
+            "toml",
+            "tracing",
+            "tracing-subscriber",
+            "ureq",
+        ]),
     },
     Layer { package: TEST_KIT, ours: &[], others: Some(&["serde", "serde_json"]) },
     // Overhead is measured against raw calls, so the benchmarks may go all the way down.
@@ -74,8 +94,10 @@ pub(super) struct NameRule {
 
 const CORE: Place = Place::Under("crates/llama-core/src/");
 const RUNTIME: Place = Place::Under("crates/llama-runtime/src/");
+const CLI: Place = Place::Under("crates/llama-cli/src/");
 const ONLY_CORE: &str = "only llama-core names llama-sys";
 const QUIET: &str = "a library does not print: use tracing";
+const VIA_UI: &str = "what is printed goes through ui.rs, which knows closed pipes";
 const NO_FILES: &str = "llama-runtime is told everything: it reads no environment and no files";
 
 pub(super) const NAMES: &[NameRule] = &[
@@ -94,12 +116,17 @@ pub(super) const NAMES: &[NameRule] = &[
     },
     NameRule {
         name: "llama_core",
-        applies: Place::Under("crates/llama-cli/src/"),
+        applies: CLI,
         except: &[
+            Place::Module("crates/llama-cli/src/commands/config"),
             Place::Module("crates/llama-cli/src/commands/devices"),
+            Place::Module("crates/llama-cli/src/commands/doctor"),
+            Place::Module("crates/llama-cli/src/commands/models"),
+            Place::Module("crates/llama-cli/src/commands/template"),
             Place::Module("crates/llama-cli/src/commands/tokenize"),
+            Place::Module("crates/llama-cli/src/gpu"),
         ],
-        why: "only the commands that inspect a model skip llama-runtime",
+        why: "only what inspects a model or the devices skips llama-runtime",
     },
     NameRule {
         name: "unsafe",
@@ -127,6 +154,16 @@ pub(super) const NAMES: &[NameRule] = &[
     NameRule { name: "print!", applies: CORE, except: &[], why: QUIET },
     NameRule { name: "eprintln!", applies: CORE, except: &[], why: QUIET },
     NameRule { name: "eprint!", applies: CORE, except: &[], why: QUIET },
+    NameRule { name: "println!", applies: CLI, except: &[], why: VIA_UI },
+    NameRule { name: "print!", applies: CLI, except: &[], why: VIA_UI },
+    NameRule { name: "eprintln!", applies: CLI, except: &[], why: VIA_UI },
+    NameRule { name: "eprint!", applies: CLI, except: &[], why: VIA_UI },
+    NameRule {
+        name: "std::process::exit",
+        applies: CLI,
+        except: &[Place::Module("crates/llama-cli/src/interrupt")],
+        why: "interrupt::leave puts the terminal back first",
+    },
 ];
 
 /// Crate roots that rule unsafe code out for good.
@@ -170,7 +207,7 @@ pub(super) const ORDERS: &[Order] = &[
             // Plain data and pure structures.
             &["ids", "priority", "plan", "queue", "prefix", "estimate", "cells", "sequence"],
             // What callers give and get.
-            &["config", "structure", "start", "request", "rejected", "error", "event", "conversation"],
+            &["config", "structure", "start", "request", "rejected", "error", "event", "saved", "conversation"],
             // Computing, deciding, and what comes of a token.
             &["executor", "scheduler", "bounds", "writer"],
             &["stats", "metrics", "observe"],

@@ -35,6 +35,9 @@ pub struct ModelConfig {
     /// Metadata of the file to replace: key (1 to 127 bytes) and integer, float, boolean or text (at most 127 bytes).
     /// Default: none.
     pub overrides: BTreeMap<String, OverrideValue>,
+    /// A chat template in place of the one in the file: its Jinja source, 1 byte to 1 MiB, or the word `chatml` for plain
+    /// ChatML. One that is broken fails the load. Default: `None`, the one in the file.
+    pub chat_template: Option<String>,
 }
 
 impl Default for ModelConfig {
@@ -49,9 +52,16 @@ impl Default for ModelConfig {
             check_tensors: false,
             use_extra_buffers: true,
             overrides: BTreeMap::new(),
+            chat_template: None,
         }
     }
 }
+
+/// The word for the template that llama.cpp has built in.
+pub(crate) const CHATML: &str = "chatml";
+
+/// Longest source of a chat template, in bytes.
+const MAX_TEMPLATE: usize = 1 << 20;
 
 /// Upstream's room for keys and texts of overrides, without the NUL.
 const MAX_OVERRIDE: usize = 127;
@@ -87,7 +97,18 @@ impl ModelConfig {
         for (key, value) in &self.overrides {
             check_override(key, value)?;
         }
-        Ok(())
+        check_template(self.chat_template.as_deref())
+    }
+}
+
+fn check_template(source: Option<&str>) -> Result<(), ConfigError> {
+    let Some(source) = source else { return Ok(()) };
+    let wrong = |value| Err(ConfigError::out_of_range("chat_template", value, "1 byte to 1 MiB of Jinja, without NUL"));
+    match source.len() {
+        _ if source.trim().is_empty() => wrong("empty".to_owned()),
+        _ if source.contains('\0') => wrong("a text with NUL".to_owned()),
+        bytes if bytes > MAX_TEMPLATE => wrong(format!("{bytes} bytes long")),
+        _ => Ok(()),
     }
 }
 

@@ -18,6 +18,7 @@ tensor_split = [3.0, 1.0]
 load_mode = "mmap_mlock"
 check_tensors = true
 use_extra_buffers = false
+chat_template = "{{ messages[0].content }}"
 
 [engine.model.overrides]
 "llama.context_length" = 4096
@@ -91,6 +92,7 @@ fn every_field_can_be_written_in_a_file() {
         (model.gpu_layers, model.split_mode, model.load_mode),
         (GpuLayers::AtMost(12), SplitMode::Row, LoadMode::MmapMlock)
     );
+    assert_eq!(model.chat_template.as_deref(), Some("{{ messages[0].content }}"));
     let overrides: Vec<_> = model.overrides.values().cloned().collect();
     let expected = [
         OverrideValue::Str("other".into()),
@@ -159,7 +161,7 @@ fn a_word_that_is_no_choice_is_an_error_that_lists_the_choices() {
 }
 
 /// Fields, a value on each side of their range where there is one, and the range as the error shows it.
-const RANGES: [(&str, &[&str], &str); 32] = [
+const RANGES: [(&str, &[&str], &str); 33] = [
     ("memory_budget", &["1023"], "1MiB to "),
     ("idle_timeout", &["\"999ms\"", "\"31d\""], "1s to 30d"),
     ("max_models", &["0", "65"], "1 to 64"),
@@ -168,6 +170,7 @@ const RANGES: [(&str, &[&str], &str); 32] = [
     ("engine.model.tensor_split", &["[-1.0]", "[nan]", "[inf]"], "a positive number or 0"),
     ("engine.model.tensor_split", &["[0.0, 0.0]"], "above 0 for at least one GPU"),
     ("engine.model.overrides", &["{ \"\" = 1 }", "{ \"a\\u0000\" = 1 }"], "1 to 127 bytes"),
+    ("engine.model.chat_template", &["\"\"", "\" \\n\"", "\"a\\u0000\""], "1 byte to 1 MiB"),
     ("engine.context.n_ctx", &["0", "2147483392"], "1 to 2147483391"),
     ("engine.context.auto_ctx_limit", &["0", "4294967295"], "1 to 2147483391"),
     ("engine.context.threads", &["0", "513"], "1 to 512"),
@@ -207,6 +210,15 @@ fn a_value_out_of_its_range_is_refused_by_name_and_with_the_range() {
             assert!(error.to_string().contains(range), "{error}");
         }
     }
+}
+
+#[test]
+fn a_chat_template_has_a_bound() {
+    let mut config = ModelConfig { chat_template: Some("x".repeat(1 << 20)), ..ModelConfig::default() };
+    assert_eq!(config.check(), Ok(()));
+    config.chat_template = Some("x".repeat((1 << 20) + 1));
+    let error = config.check().unwrap_err().to_string();
+    assert!(error.starts_with("chat_template is 1048577 bytes long"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One engine over an executor that fails when it is told to; every other request is right.
 
+mod errands;
+
 use std::time::Duration;
 
 use super::Turn;

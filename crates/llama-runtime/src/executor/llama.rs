@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use llama_core::{AdapterError, Context, ContextError, ContextParams, DecodeError, LoraAdapter, Model, SampleError};
+use llama_core::{
+    AdapterError, Context, ContextError, ContextParams, DecodeError, LoraAdapter, MemoryUse, Model, SampleError, Token,
+};
 
 use super::abort::AbortSwitch;
 use super::embed::Embedder;
@@ -12,7 +14,8 @@ use super::park::Parked;
 use super::sample::{Chooser, Masks};
 use super::{Abilities, Executor, Output, StepEnd, StepResult, Work, abilities, layout};
 use crate::error::GenerateError;
-use crate::plan::{Piece, Plan, SeqKey};
+use crate::plan::{BlobId, Piece, Plan, SeqKey};
+use crate::saved::PrefixError;
 
 /// Carries out plans over one model.
 #[derive(Debug)]
@@ -95,12 +98,12 @@ impl LlamaExecutor {
 
     /// Bytes of the model and its context as llama.cpp counts them; `None` if it does not tell. Without the context for
     /// embeddings of a model that also generates, which is made when it is first needed.
-    pub(crate) fn memory(&mut self) -> Option<u64> {
+    pub(crate) fn memory(&mut self) -> Option<MemoryUse> {
         let context = match &mut self.generation {
             Generation::Ready(cache) => Some(&*cache.context()),
             Generation::None | Generation::Lost => self.embedder.context().map(|context| &*context),
         };
-        context?.memory_use().ok().map(|usage| usage.total())
+        context?.memory_use().ok()
     }
 
     fn compute(&mut self, plan: &Plan, result: &mut StepResult) {
@@ -255,6 +258,22 @@ impl Executor for LlamaExecutor {
             debug_assert!(cache.agrees(), "the counts of the slots are not those of the context");
         }
         result
+    }
+
+    fn import(&mut self, blob: BlobId, bytes: Vec<u8>) -> Result<Vec<Token>, PrefixError> {
+        match &mut self.generation {
+            Generation::Ready(cache) => Ok(self.parked.import(cache.context(), blob, bytes)?),
+            Generation::None => Err(PrefixError::Unsupported),
+            Generation::Lost => Err(PrefixError::crashed()),
+        }
+    }
+
+    fn export(&self, blob: BlobId) -> Option<Vec<u8>> {
+        self.parked.bytes(blob).map(<[u8]>::to_vec)
+    }
+
+    fn take_out(&mut self, blob: BlobId) -> Option<Vec<u8>> {
+        self.parked.take(blob)
     }
 
     fn abort_switch(&self) -> AbortSwitch {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use llama_core::{Context, SeqId, StateError, Token};
+use llama_core::{Context, SavedSequence, SeqId, StateError, Token};
 
 use super::StepResult;
 use crate::plan::{BlobId, CacheOp};
@@ -44,6 +44,25 @@ impl Parked {
         let next = context.memory()?.next_position(seq)?;
         let whole = loaded.len() == *tokens && usize::try_from(next.0).is_ok_and(|next| next == *tokens);
         Ok(whole.then_some(*tokens))
+    }
+
+    /// Takes in what was saved elsewhere, if the context could load it.
+    pub(super) fn import(&mut self, context: &Context, blob: BlobId, bytes: Vec<u8>) -> Result<Vec<Token>, StateError> {
+        let SavedSequence { tokens, next_position, .. } = context.check_sequence(&bytes)?;
+        // Else the tokens are not those of the state.
+        if tokens.is_empty() || next_position != tokens.len() {
+            return Err(StateError::Damaged);
+        }
+        self.blobs.insert(blob, Blob { bytes, tokens: tokens.len() });
+        Ok(tokens)
+    }
+
+    pub(super) fn bytes(&self, blob: BlobId) -> Option<&[u8]> {
+        self.blobs.get(&blob).map(|blob| &*blob.bytes)
+    }
+
+    pub(super) fn take(&mut self, blob: BlobId) -> Option<Vec<u8>> {
+        self.blobs.remove(&blob).map(|blob| blob.bytes)
     }
 
     /// An operation where there is no context.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use llama_core::{Model, Row, SampleError, Sampler, SamplingParams, Seed, Specials, Token, TokenLogprob, Vocab};
 
+use super::thinking::Watch;
 use super::{Sampled, TokenLogprobs, Work};
 use crate::error::GenerateError;
 use crate::plan::SeqKey;
@@ -40,6 +41,8 @@ pub(super) struct Chooser {
     sampler: Sampler,
     /// What holds the text to its structure, on the way to its next mask.
     guide: Option<Prepared>,
+    /// What watches its thoughts.
+    watch: Option<Watch>,
     work: Arc<Work>,
 }
 
@@ -55,7 +58,8 @@ impl Chooser {
             }
             None => None,
         };
-        Ok(Self { sampler, guide, work: Arc::clone(work) })
+        let watch = work.thinking.as_ref().map(Watch::new);
+        Ok(Self { sampler, guide, watch, work: Arc::clone(work) })
     }
 
     /// The adapters of its request, by name with their scales.
@@ -87,17 +91,33 @@ impl Chooser {
             self.guide = Some(masks.prepare(guide)?);
             (token, complete)
         } else {
-            let token = self.sampler.sample_and_accept(row)?;
-            (token, self.sampler.is_finished())
+            (self.next(row, vocab)?, self.sampler.is_finished())
         };
         let logprobs = self.work.logprobs.map(|n| logprobs(row, vocab, token, n)).transpose()?;
         let bytes = self.bytes_of(token, vocab);
         Ok(Sampled { token, bytes, ends: vocab.is_eog(token), complete, logprobs })
     }
 
+    /// The token that the sampler chooses, or the one that closes a thought which has become too long.
+    fn next(&mut self, row: &Row<'_>, vocab: Vocab<'_>) -> Result<Token, SampleError> {
+        let (Some(watch), Some(budget)) = (&mut self.watch, &self.work.thinking) else {
+            return self.sampler.sample_and_accept(row);
+        };
+        let token = match watch.forced(budget) {
+            Some(token) => {
+                self.sampler.accept(token)?;
+                token
+            }
+            None => self.sampler.sample_and_accept(row)?,
+        };
+        watch.note(budget, &vocab.piece(token, Specials::Parse).unwrap_or_default());
+        Ok(token)
+    }
+
     /// Special tokens are no text, unless the request wants to see them.
     fn bytes_of(&self, token: Token, vocab: Vocab<'_>) -> Vec<u8> {
-        let specials = if self.work.preserved.contains(&token) { Specials::Parse } else { Specials::AsText };
+        let shown = self.work.specials || self.work.preserved.contains(&token);
+        let specials = if shown { Specials::Parse } else { Specials::AsText };
         vocab.piece(token, specials).unwrap_or_default()
     }
 }

@@ -108,6 +108,8 @@ fn work(prompt: &[Token]) -> Work {
         grammar_prefix: Vec::new(),
         logprobs: None,
         preserved: Vec::new(),
+        specials: false,
+        thinking: None,
         adapters: Vec::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! What is in the cache, slot by slot, and the operations that change it: [`Cache`].
 
+mod apart;
+
 use llama_core::Token;
 
 use super::host::Host;

@@ -7,10 +7,11 @@ use crate::plan::BlobId;
 
 /// One saved sequence.
 #[derive(Debug, Clone, Copy)]
-struct Saved {
-    bytes: usize,
-    tokens: usize,
-    used: u64,
+pub(super) struct Saved {
+    pub(super) bytes: usize,
+    pub(super) tokens: usize,
+    /// When it was last useful.
+    pub(super) used: u64,
 }
 
 /// Accounts for host memory: which blobs there are, how large, and who was used last. It holds no bytes.
@@ -49,16 +50,28 @@ impl Host {
     /// first; `None`, and nothing happens, if it does not fit.
     pub(super) fn add(&mut self, tokens: usize, now: u64) -> Option<(BlobId, Vec<BlobId>)> {
         let bytes = self.fixed.saturating_add(self.per_token.saturating_mul(tokens));
+        let blob = self.name();
+        Some((blob, self.adopt(blob, Saved { bytes, tokens, used: now })?))
+    }
+
+    /// A name that no other blob has.
+    pub(super) fn name(&mut self) -> BlobId {
+        let blob = BlobId(self.next);
+        self.next += 1;
+        blob
+    }
+
+    /// Takes in a sequence under a name it has already. Returns what gave way to it, as [`add`](Self::add) does.
+    pub(super) fn adopt(&mut self, blob: BlobId, saved: Saved) -> Option<Vec<BlobId>> {
+        let bytes = saved.bytes;
         let pinned = self.pinned.and_then(|blob| self.blobs.get(&blob)).map_or(0, |saved| saved.bytes);
         if bytes > self.limit.saturating_sub(pinned) {
             return None;
         }
         let evicted = self.shrink_to(self.limit - bytes);
-        let blob = BlobId(self.next);
-        self.next += 1;
-        self.blobs.insert(blob, Saved { bytes, tokens, used: now });
+        self.blobs.insert(blob, saved);
         self.bytes += bytes;
-        Some((blob, evicted))
+        Some(evicted)
     }
 
     /// The true size of a blob is known now. Returns the blobs that have to go because of it.

@@ -46,13 +46,13 @@ impl Shared {
     pub(crate) fn wait(&self, until: Option<Instant>) -> Woken {
         let mut state = self.lock();
         loop {
-            if state.door == Door::Closed || (state.door == Door::Draining && state.open.is_empty()) {
+            if state.door == Door::Closed || (state.door == Door::Draining && state.is_idle()) {
                 return Woken::Closed;
             }
             if std::mem::take(&mut state.poked) {
                 return Woken::Work;
             }
-            if std::mem::take(&mut state.evict) && state.open.is_empty() && !self.is_awaited() {
+            if std::mem::take(&mut state.evict) && state.is_idle() && !self.is_awaited() {
                 return Woken::Evict;
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));

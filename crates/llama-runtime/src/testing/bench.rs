@@ -108,6 +108,8 @@ impl Bench {
             grammar_prefix: Vec::new(),
             logprobs: None,
             preserved: Vec::new(),
+            specials: false,
+            thinking: None,
             adapters: Vec::new(),
         };
         let generate = Generate {

@@ -6,6 +6,7 @@ use llama_core::Token;
 
 use crate::executor::Abilities;
 use crate::plan::{AdapterKey, Slot};
+use crate::saved::PrefixError;
 
 /// A token in the cache. Copies of a slot share its cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,4 +132,29 @@ impl Slots {
             assert!(self.cells() <= limit, "{} cells of {limit} are in use", self.cells());
         }
     }
+}
+
+/// What was saved, to go through something else: each token and its adapters.
+pub(super) fn to_bytes(saved: &[Held]) -> Vec<u8> {
+    let pair = |held: &Held| [u64::from(held.token.0.cast_unsigned()), held.adapters.0].map(u64::to_le_bytes);
+    saved.iter().flat_map(pair).flatten().collect()
+}
+
+/// The inverse of [`to_bytes`].
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<Vec<Held>, PrefixError> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let (pairs, odd) = words.as_chunks::<2>();
+    if !rest.is_empty() || !odd.is_empty() {
+        return Err(PrefixError::Damaged { reason: "not in pairs".to_owned() });
+    }
+    let held = |[token, adapters]: &[[u8; 8]; 2]| {
+        let token = u32::try_from(u64::from_le_bytes(*token)).ok()?.cast_signed();
+        Some(Held { token: Token(token), adapters: AdapterKey(u64::from_le_bytes(*adapters)), cell: 0 })
+    };
+    let damaged = || PrefixError::Damaged { reason: "no token".to_owned() };
+    pairs.iter().map(held).collect::<Option<_>>().ok_or_else(damaged)
+}
+
+pub(super) fn tokens(saved: &[Held]) -> Vec<Token> {
+    saved.iter().map(|held| held.token).collect()
 }

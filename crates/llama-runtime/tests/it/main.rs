@@ -11,8 +11,11 @@ mod models;
 mod parity;
 mod prefixes;
 mod recurrent;
+mod saved;
 mod shutdown;
 mod structures;
+mod templates;
+mod thinking;
 
 use std::path::Path;
 use std::pin::pin;

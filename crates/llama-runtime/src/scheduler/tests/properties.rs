@@ -109,12 +109,12 @@ fn trouble() -> impl Strategy<Value = Trouble> {
 fn world(troubles: usize) -> impl Strategy<Value = World> {
     let clients = prop::collection::vec(client(), 1..=8);
     let parts = (abilities(), bounds(), clients, 0..=12_u64, prop::collection::vec(trouble(), 0..=troubles));
-    parts.prop_map(|(abilities, bounds, mut clients, end_every, troubles)| {
+    (parts, 0..=3_usize).prop_map(|((abilities, bounds, mut clients, end_every, troubles), errands)| {
         for (client, id) in clients.iter_mut().zip(0..) {
             client.ask.id = RequestId(id);
         }
         clients.retain(|client| Scheduler::fits(&abilities, &bounds, &client.ask).is_ok());
-        World { abilities, bounds, model: FakeModel { vocabulary: 40, end_every }, clients, troubles }
+        World { abilities, bounds, model: FakeModel { vocabulary: 40, end_every }, clients, troubles, errands }
     })
 }
 

@@ -9,7 +9,7 @@ use llama_core::Token;
 use crate::executor::{Abilities, Executor, Output, StepEnd, StepResult};
 use crate::ids::RequestId;
 use crate::plan::{Plan, SeqKey};
-use crate::scheduler::{Ask, Bounds, Outcome, Scheduler, Why};
+use crate::scheduler::{Ask, Bounds, Kept, Outcome, Placed, Scheduler, Why};
 use crate::testing::{FakeExecutor, FakeModel, Script, Trouble};
 
 /// A request and what its client does.
@@ -31,6 +31,8 @@ pub(super) struct World {
     pub(super) model: FakeModel,
     pub(super) clients: Vec<Client>,
     pub(super) troubles: Vec<Trouble>,
+    /// Every so many turns a prefix is saved to outlive the process, and an older one restored; 0 for never.
+    pub(super) errands: usize,
 }
 
 /// How a sequence, or a request to embed, ended.
@@ -56,6 +58,8 @@ struct Run<'world> {
     executor: FakeExecutor,
     history: History,
     waiting: Vec<Ask>,
+    /// Prefixes that were saved.
+    outside: Vec<Vec<u8>>,
     turn: usize,
     start: Instant,
 }
@@ -71,6 +75,7 @@ impl World {
             executor: FakeExecutor::new(self.abilities, self.model, script),
             history: History::default(),
             waiting: Vec::new(),
+            outside: Vec::new(),
             turn: 0,
             start: Instant::now(),
         };
@@ -122,6 +127,9 @@ impl Run<'_> {
         if self.turn.is_multiple_of(2) {
             self.cancel();
         }
+        if self.world.errands > 0 && self.turn.is_multiple_of(self.world.errands) {
+            self.do_errands();
+        }
         self.admit();
         let (turn, world) = (self.turn, self.world);
         let paused = |seq: SeqKey| world.client(seq.request).pause.contains(&turn);
@@ -145,6 +153,56 @@ impl Run<'_> {
     /// Cells as the executor has them. Operations that wait for the next plan are not done yet.
     fn believed_cells(&self) -> usize {
         if self.scheduler.cache.has_ops() { self.scheduler.stats().cells_used } else { self.executor.cells() }
+    }
+
+    /// One prefix leaves, and one comes back. Whoever runs gets the same answer as without.
+    fn do_errands(&mut self) {
+        let clients = &self.world.clients;
+        if let Some(client) = clients.get(self.turn / self.world.errands % clients.len().max(1)) {
+            let kept = self.scheduler.save_prefix(&client.ask.prompt).ok().flatten();
+            self.change_cache();
+            if let Some(Kept { blob, tokens, stays }) = kept {
+                let bytes = if stays { self.executor.export(blob) } else { self.executor.take_out(blob) }.unwrap();
+                let prompt = client.ask.prompt.iter().take(tokens);
+                let expected: Vec<u8> = prompt
+                    .flat_map(|token| [token.0.cast_unsigned().into(), 0_u64])
+                    .flat_map(u64::to_le_bytes)
+                    .collect();
+                assert_eq!(bytes, expected, "the prefix of {:?}", client.ask.prompt);
+                self.outside.push(bytes);
+            }
+        }
+        if self.outside.len() > 2 {
+            let bytes = self.outside.remove(0);
+            let (blob, size) = (self.scheduler.name_blob(), bytes.len());
+            let tokens = self.executor.import(blob, bytes).unwrap();
+            let before = self.scheduler.stats();
+            let placed = self.scheduler.place_prefix(blob, &tokens, size);
+            match placed {
+                Err(_) => assert_eq!((before, self.scheduler.cache.has_ops()), (self.scheduler.stats(), false)),
+                Ok(Placed::Known) => {}
+                Ok(Placed::Cells | Placed::Host) => assert!(self.scheduler.stats().running == before.running),
+            }
+            if matches!(placed, Err(_) | Ok(Placed::Known)) {
+                self.executor.take_out(blob).unwrap();
+            }
+            self.change_cache();
+        }
+    }
+
+    fn change_cache(&mut self) {
+        let plan = self.scheduler.plan_changes();
+        let result = self.executor.step(&plan);
+        assert!(result.not_loaded.is_empty(), "{plan:?}");
+        let settled = self.scheduler.settle(&plan, &result, &[], (Duration::ZERO, self.now()));
+        assert!(settled.faults.is_empty());
+        // What is promised may be more than there is, until the next plan parks somebody.
+        let (stats, bounds) = (self.scheduler.stats(), &self.world.bounds);
+        assert!(stats.cells_used <= self.world.abilities.cells.unwrap_or(usize::MAX), "{stats:?}");
+        assert!(stats.host_bytes <= bounds.host_memory, "{stats:?}");
+        if !self.scheduler.cache.has_ops() {
+            assert_eq!(self.scheduler.stats().cells_used, self.executor.cells(), "after {plan:?}");
+        }
     }
 
     fn admit(&mut self) {
