@@ -2,23 +2,31 @@
 
 #![forbid(unsafe_code)]
 
-mod answer;
 mod args;
 mod commands;
 mod demo;
+mod env;
 mod exit;
+mod gpu;
+mod hub;
 mod interrupt;
 mod logging;
+mod record;
+mod replace;
+mod settings;
 mod start;
 mod ui;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = match args::parse(std::env::args_os().collect()) {
-        Ok(args) => args,
-        Err(error) => return exit::after_parsing(&error),
-    };
-    logging::start();
-    exit::after(commands::run(args))
+    match args::parse(std::env::args_os().collect()) {
+        Ok(args) => exit::guarded(|| {
+            if !args.takes_settings {
+                logging::start_plain();
+            }
+            args.command.run()
+        }),
+        Err(error) => exit::after_parsing(&error),
+    }
 }

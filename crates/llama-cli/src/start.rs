@@ -7,21 +7,39 @@ use anyhow::anyhow;
 use llama_runtime::blocking::block_on;
 use llama_runtime::{ModelInfo, ModelSpec, Progress, Runtime, StartError, Timings, Usage};
 
-use crate::args::ModelArgs;
-use crate::{demo, ui};
+use crate::settings::{Effective, Purpose, adapter_name};
+use crate::{demo, gpu, hub, ui};
 
-/// Loads the model that was asked for, or the demo model with its notice. On a terminal the progress is shown.
-pub(crate) fn engine(args: &ModelArgs) -> anyhow::Result<(Runtime, ModelInfo)> {
-    let spec = match &args.model {
-        Some(path) => ModelSpec::path(path),
-        None => {
+/// What to load: the file that was named, the one in the hub, or the demo model with its notice.
+///
+/// # Errors
+///
+/// Why there is no such model.
+pub(crate) fn spec(effective: &Effective) -> anyhow::Result<ModelSpec> {
+    gpu::check(effective)?;
+    let source = &effective.settings.model;
+    let spec = match (&source.path, &source.hf) {
+        (Some(path), _) => ModelSpec::path(path),
+        (None, Some(repo)) => ModelSpec::path(hub::locate(source, repo)?),
+        (None, None) => {
             demo::notice();
             ModelSpec::bytes(demo::IMAGE)
         }
     };
-    let runtime = Runtime::builder().model("model", spec).engine(args.engine_config());
-    if !ui::stderr_is_terminal() {
-        return load(runtime.build_blocking());
+    let adapters = source.adapters.iter().enumerate();
+    Ok(adapters.fold(spec, |spec, (i, adapter)| spec.adapter(adapter_name(i), &adapter.path)))
+}
+
+/// Loads the model that was asked for. On a terminal the progress is shown.
+///
+/// # Errors
+///
+/// Why it cannot be loaded.
+pub(crate) fn engine(effective: &Effective, purpose: Purpose) -> anyhow::Result<(Runtime, ModelInfo)> {
+    let spec = spec(effective)?;
+    let runtime = Runtime::builder().model("model", spec).engine(effective.engine_config(purpose));
+    if !ui::stderr_is_terminal() || ui::terminal_is_dumb() {
+        return load(runtime.build_blocking(), effective);
     }
     let shown = AtomicU32::new(100);
     let runtime = runtime.on_load(move |_, share| {
@@ -35,24 +53,37 @@ pub(crate) fn engine(args: &ModelArgs) -> anyhow::Result<(Runtime, ModelInfo)> {
     let runtime = runtime.build_blocking();
     // Back to the start of the line, and clear it.
     ui::ask("\r\x1b[K");
-    load(runtime)
+    load(runtime, effective)
 }
 
 /// What the model of a runtime can do.
-fn load(built: Result<Runtime, StartError>) -> anyhow::Result<(Runtime, ModelInfo)> {
+fn load(built: Result<Runtime, StartError>, effective: &Effective) -> anyhow::Result<(Runtime, ModelInfo)> {
     let loaded = built.and_then(|runtime| {
         let info = block_on(runtime.load(None))?;
         Ok((runtime, info))
     });
-    loaded.map_err(|error| match error {
-        // There is only one model, and the reason names its file.
-        StartError::NotStarted { source, .. } => anyhow!("{source}"),
-        error => error.into(),
-    })
+    let (runtime, info) = loaded.map_err(plain)?;
+    gpu::check_loaded(effective.settings.model.require_gpu, &info)?;
+    Ok((runtime, info))
 }
 
+/// The reason alone, where there is only one model: it names the file.
+pub(crate) fn plain(error: StartError) -> anyhow::Error {
+    match error {
+        StartError::NotStarted { source, .. } => match source.as_ref() {
+            StartError::ChatTemplate(error) => anyhow!(
+                "the chat template that is set cannot be used: {error}; correct it, or leave it out to use the model's own \
+                 (`llama-cli config show` tells where chat.template is set)"
+            ),
+            source => anyhow!("{source}"),
+        },
+        error => error.into(),
+    }
+}
+
+/// How much of something is done, for people.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100")]
-fn percent(share: f32) -> u32 {
+pub(crate) fn percent(share: f32) -> u32 {
     (share * 100.0).round().clamp(0.0, 100.0) as u32
 }
 

@@ -1,0 +1,10 @@
+//! One file per command: its arguments, whose doc comments are the help, and `run`.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod devices;
+pub(crate) mod doctor;
+pub(crate) mod man;
+pub(crate) mod models;
+pub(crate) mod template;
+pub(crate) mod tokenize;
