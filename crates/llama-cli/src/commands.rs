@@ -6,5 +6,6 @@ pub(crate) mod devices;
 pub(crate) mod doctor;
 pub(crate) mod man;
 pub(crate) mod models;
+pub(crate) mod run;
 pub(crate) mod template;
 pub(crate) mod tokenize;

@@ -2,15 +2,19 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod args;
+mod batch;
 mod commands;
 mod demo;
 mod env;
+mod escapes;
 mod exit;
 mod gpu;
 mod hub;
 mod interrupt;
 mod logging;
+mod markdown;
 mod record;
 mod replace;
 mod settings;
