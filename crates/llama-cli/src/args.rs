@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use llama_runtime::{llama_cpp_build, llama_cpp_source, llama_cpp_version};
 
-use crate::commands::{completions, config, devices, doctor, man, models, run, template, tokenize};
+use crate::commands::{chat, completions, config, devices, doctor, man, models, run, template, tokenize};
 use crate::demo;
 
 /// What the program is called.
@@ -41,6 +41,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     #[command(aliases = ["completion", "complete"])]
     Run(run::RunArgs),
+    #[command(aliases = ["cli", "client"])]
+    Chat(chat::ChatArgs),
     Models(models::ModelsArgs),
     Template(template::TemplateArgs),
     Tokenize(tokenize::TokenizeArgs),
@@ -60,6 +62,7 @@ impl Command {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Run(args) => run::run(args),
+            Self::Chat(args) => chat::run(args),
             Self::Models(args) => models::run(&args),
             Self::Template(args) => template::run(&args),
             Self::Tokenize(args) => tokenize::run(&args),

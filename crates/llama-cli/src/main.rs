@@ -5,6 +5,7 @@
 mod answer;
 mod args;
 mod batch;
+mod chat;
 mod commands;
 mod demo;
 mod env;

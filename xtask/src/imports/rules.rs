@@ -220,6 +220,21 @@ pub(super) const ORDERS: &[Order] = &[
         // A request tells its model that it ends, and the model ends its requests; the timer and the budget wake both.
         together: &["ticket", "job", "watch", "memory", "shared"],
     },
+    Order {
+        source: "crates/llama-cli/src/",
+        rows: &[
+            // The world around: variables, the terminal, the end, Ctrl+C, the log, files.
+            &["env", "ui", "exit", "interrupt", "logging", "replace"],
+            // What was wanted, and the model that is meant.
+            &["settings", "hub", "demo", "gpu", "start"],
+            // Answers as they are shown and written.
+            &["markdown", "answer", "record", "escapes"],
+            // The two that are more than a command.
+            &["batch", "chat"],
+            &["commands", "args", "main"],
+        ],
+        together: &[],
+    },
 ];
 
 /// Files that take only some names of another crate.
