@@ -96,9 +96,13 @@ impl Interrupts {
     }
 }
 
-/// Ends the program at once, from any thread, and leaves the terminal as it was.
+/// Ends the program at once, from any thread, and leaves the terminal as it was. Nothing else is done at the exit: llama.cpp
+/// may compute on other threads, and must not lose what it computes with. What was printed was flushed when it was.
 pub(crate) fn leave(code: u8) -> ! {
     ui::leave_terminal();
+    #[cfg(unix)]
+    signal_hook::low_level::exit(i32::from(code));
+    #[cfg(not(unix))]
     std::process::exit(i32::from(code))
 }
 

@@ -57,6 +57,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "serde",
             "serde_json",
             "sha2",
+            "signal-hook",
             "strsim",
             "toml",
             "tracing",
