@@ -18,9 +18,10 @@ pub(super) struct Layer {
 
 pub(super) const LAYERS: &[Layer] = &[
     Layer { package: "llama-sys", ours: &[], others: Some(&["bindgen", "cc", "cmake", "serde_json"]) },
+    Layer { package: "llama-kernels", ours: &[], others: Some(&[]) },
     Layer {
         package: "llama-core",
-        ours: &["llama-sys"],
+        ours: &["llama-sys", "llama-kernels"],
         others: Some(&["regex", "serde", "serde_json", "thiserror", "tracing"]),
     },
     Layer {
@@ -119,6 +120,8 @@ pub(super) const NAMES: &[NameRule] = &[
         name: "llama_core",
         applies: CLI,
         except: &[
+            Place::Module("crates/llama-cli/src/ahead"),
+            Place::Module("crates/llama-cli/src/bench"),
             Place::Module("crates/llama-cli/src/commands/config"),
             Place::Module("crates/llama-cli/src/commands/devices"),
             Place::Module("crates/llama-cli/src/commands/doctor"),
@@ -127,13 +130,27 @@ pub(super) const NAMES: &[NameRule] = &[
             Place::Module("crates/llama-cli/src/commands/tokenize"),
             Place::Module("crates/llama-cli/src/gpu"),
         ],
-        why: "only what inspects a model or the devices skips llama-runtime",
+        why: "only what inspects a model or the devices, or measures bare decoding, skips llama-runtime",
     },
     NameRule {
         name: "unsafe",
         applies: Place::Everywhere,
-        except: &[Place::Under("crates/llama-sys/"), Place::Under("crates/llama-core/"), Place::Under("benches/")],
-        why: "unsafe code is for llama-sys and llama-core",
+        except: &[
+            Place::Under("crates/llama-sys/"),
+            Place::Under("crates/llama-core/"),
+            Place::Under("benches/"),
+            Place::Module("crates/llama-kernels/src/block"),
+            Place::Module("crates/llama-kernels/src/float"),
+            Place::Module("crates/llama-kernels/src/hook"),
+            Place::Module("crates/llama-kernels/src/product"),
+            Place::Module("crates/llama-kernels/src/quant"),
+            Place::Module("crates/llama-kernels/src/simd"),
+            // CPU time of a thread.
+            Place::Under("crates/llama-kernels/benches/"),
+            // Pages without access.
+            Place::Module("crates/llama-kernels/tests/oracle/guard"),
+        ],
+        why: "unsafe code is for llama-sys, llama-core, and the kernels themselves",
     },
     NameRule {
         name: "crate::engine",
@@ -191,7 +208,7 @@ pub(super) const ORDERS: &[Order] = &[
         source: "crates/llama-core/src/",
         rows: &[
             &["ids", "digest", "text", "stop", "gguf", "raw"],
-            &["log", "backend", "devices"],
+            &["kernels", "log", "backend", "devices"],
             &["model"],
             &["vocab", "chat", "batch", "adapter", "context"],
             &["outputs", "memory", "state", "plan"],
@@ -206,7 +223,7 @@ pub(super) const ORDERS: &[Order] = &[
             // Where threads meet; these import nothing.
             &["sync", "mailbox", "stage", "blocking"],
             // Plain data and pure structures.
-            &["ids", "priority", "plan", "queue", "prefix", "estimate", "cells", "sequence"],
+            &["ids", "priority", "plan", "queue", "prefix", "estimate", "cells", "sequence", "template", "threads"],
             // What callers give and get.
             &["config", "structure", "start", "request", "rejected", "error", "event", "saved", "conversation"],
             // Computing, deciding, and what comes of a token.
@@ -225,13 +242,13 @@ pub(super) const ORDERS: &[Order] = &[
         source: "crates/llama-cli/src/",
         rows: &[
             // The world around: variables, the terminal, the end, Ctrl+C, the log, files.
-            &["env", "ui", "exit", "interrupt", "logging", "replace"],
+            &["env", "ui", "exit", "interrupt", "logging", "replace", "ahead"],
             // What was wanted, and the model that is meant.
-            &["settings", "hub", "demo", "gpu", "start"],
+            &["settings", "hub", "demo", "gpu", "threads", "start"],
             // Answers as they are shown and written.
             &["markdown", "answer", "record", "escapes"],
-            // The two that are more than a command.
-            &["batch", "chat"],
+            // Those that are more than a command.
+            &["batch", "bench", "chat"],
             &["commands", "args", "main"],
         ],
         together: &[],
