@@ -1,8 +1,17 @@
 //! Process-wide start of llama.cpp.
 
-use crate::{log, raw};
+pub use crate::kernels::KernelsOff;
+
+use crate::{kernels, log, raw};
 use llama_sys as ffi;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Whether our kernels compute, or why not; what they were last told.
+static KERNELS: Mutex<Result<(), KernelsOff>> = Mutex::new(Err(KernelsOff::SwitchedOff));
+
+/// The variable that switches this project's own matrix kernels off, for every program: `LLAMA_KERNELS=off`. It says what
+/// holds from the start; [`set_kernels`] counts before it. The only variable that this crate reads.
+pub const KERNELS_VARIABLE: &str = "LLAMA_KERNELS";
 
 /// Proof that llama.cpp's process-wide state is set up: timers, backends, log.
 ///
@@ -24,9 +33,22 @@ impl Backend {
                 // called once.
                 unsafe { ffi::ggml_backend_load_all() };
             }
+            let value = std::env::var_os(KERNELS_VARIABLE);
+            let wanted = kernels::wanted(value.as_deref()).unwrap_or_else(|| {
+                tracing::warn!(?value, "{KERNELS_VARIABLE} must be on or off; it is left aside");
+                true
+            });
+            switch_kernels(wanted);
         });
         Self(())
     }
+}
+
+/// Starts llama.cpp if nobody has yet: it fills tables, and looks for devices. The first call that needs it does so in any case;
+/// a program can have it done on another thread while it does something else.
+#[doc(alias = "llama_backend_init")]
+pub fn prepare() {
+    Backend::start();
 }
 
 /// The version of llama.cpp that is linked, e.g. `0.6.0-dev`.
@@ -63,4 +85,54 @@ pub fn supports_gpu_offload() -> bool {
     Backend::start();
     // SAFETY: reads the list of devices, which does not change after the start.
     unsafe { ffi::llama_supports_gpu_offload() }
+}
+
+/// Turns this project's own matrix kernels on or off, for everything this process computes from now on. From the start
+/// they are on, unless the variable [`KERNELS_VARIABLE`] says `off`. Any thread may do so at any time: what is being computed
+/// is finished as it was begun. Says whether they are on now: not where the feature `kernels` is off, the processor has
+/// nothing that they use, or libllama lacks the hook they need (an installed one, or a checkout without our patch);
+/// [`why_no_kernels`] tells.
+///
+/// A model that was loaded while they were on has its weights as the file has them, see
+/// [`ModelParams::use_extra_buffers`](field@crate::ModelParams::use_extra_buffers).
+pub fn set_kernels(on: bool) -> bool {
+    Backend::start();
+    switch_kernels(on)
+}
+
+/// As [`set_kernels`], also while llama.cpp is being started.
+fn switch_kernels(on: bool) -> bool {
+    let mut state = KERNELS.lock().unwrap_or_else(PoisonError::into_inner);
+    *state = kernels::set(on);
+    tracing::debug!(kernels = ?state.map(|()| kernels::name()), "our matrix kernels are set");
+    state.is_ok()
+}
+
+fn kernels_state() -> Result<(), KernelsOff> {
+    Backend::start();
+    *KERNELS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether weights should stay as the file has them: llama.cpp's repacked ones never come to our kernels. Only where that
+/// was measured to gain; on ARM, llama.cpp repacks more types and has instructions for them that ours do not use.
+pub(crate) fn kernels_want_file_layout() -> bool {
+    cfg!(target_arch = "x86_64") && kernels_in_use().is_some()
+}
+
+/// The instructions that this project's own matrix kernels use, e.g. `AVX-512 VNNI`; `None` where they are off.
+pub fn kernels_in_use() -> Option<&'static str> {
+    kernels_state().ok().map(|()| kernels::name())
+}
+
+/// Why this project's own matrix kernels are off; `None` where they are on.
+pub fn why_no_kernels() -> Option<KernelsOff> {
+    kernels_state().err()
+}
+
+/// The same in a word or two, for logs.
+pub(crate) fn kernels_told() -> String {
+    match kernels_state() {
+        Ok(()) => kernels::name().to_owned(),
+        Err(why) => format!("off: {why}"),
+    }
 }

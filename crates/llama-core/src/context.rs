@@ -3,6 +3,7 @@
 mod adapters;
 mod limits;
 mod params;
+mod pool;
 
 pub use params::{Attention, CacheType, ContextParams, FlashAttention, Pooling, RopeScaling, RopeScalingKind};
 
@@ -12,6 +13,7 @@ use crate::model::Model;
 use crate::raw;
 use limits::{check_size, fit_batches, keys_rotate};
 use llama_sys as ffi;
+use pool::Pools;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub struct Context {
     pub(crate) copy_pending: bool,
     /// Whether cells of the KV cache may belong to several sequences.
     pub(crate) cells_shared: bool,
+    pools: Pools,
     model: Model,
 }
 
@@ -144,7 +147,7 @@ impl Context {
         let mut facts = unsafe { facts(raw, &params) };
         facts.keys_rotate = keys_rotate(model, params.cache_k);
         let cache = CacheLayout { k: params.cache_k, v: params.cache_v, swa_full: params.swa_full, rope: params.rope };
-        let context = Self {
+        let mut context = Self {
             raw,
             facts,
             abort,
@@ -155,8 +158,10 @@ impl Context {
             shift_pending: false,
             copy_pending: false,
             cells_shared: false,
+            pools: Pools::default(),
             model: model.clone(),
         };
+        context.fit_pool(raw_params.n_threads.max(raw_params.n_threads_batch));
         // Known only now if it was left to the model. C would read scores that are not there.
         if context.pooling() == Pooling::Rank && model.facts().n_cls_out == 0 {
             let why = "is Rank, but the model has no classification head (or names more labels than that has outputs)";
@@ -234,7 +239,8 @@ impl Context {
         self.facts.has_memory
     }
 
-    /// Sets the number of threads, 1 to 512 each.
+    /// Sets the number of threads, 1 to 512 each: for decodes of one token, and for those of more. Cheap, but for numbers
+    /// far from those before, for which threads are started and others ended.
     ///
     /// # Errors
     ///
@@ -249,7 +255,27 @@ impl Context {
         let checked = params.to_raw()?;
         // SAFETY: the context is live, and `&mut self` means no other call runs.
         unsafe { ffi::llama_set_n_threads(self.as_ptr(), checked.n_threads, checked.n_threads_batch) };
+        self.fit_pool(checked.n_threads.max(checked.n_threads_batch));
         Ok(())
+    }
+
+    /// Threads that compute single tokens, and prompts.
+    #[doc(alias = "llama_n_threads")]
+    #[doc(alias = "llama_n_threads_batch")]
+    pub fn threads(&self) -> (u32, u32) {
+        let count = |n: i32| u32::try_from(n).unwrap_or(0);
+        // SAFETY: the context is live, and `Context` is not `Sync`, so no other call changes them.
+        unsafe { (count(ffi::llama_n_threads(self.as_ptr())), count(ffi::llama_n_threads_batch(self.as_ptr()))) }
+    }
+
+    fn fit_pool(&mut self, n_threads: i32) {
+        // SAFETY: the context is live and no call runs; the pools are freed after it.
+        unsafe { self.pools.fit(self.raw.as_ptr(), n_threads) };
+    }
+
+    /// After each call that computes, and whether it did.
+    pub(crate) fn note_computed(&mut self, done: bool) {
+        self.pools.asked(done);
     }
 
     /// A handle that stops decodes of this context from another thread.

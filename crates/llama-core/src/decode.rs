@@ -197,6 +197,7 @@ impl Context {
         let status = batch.with_raw(|raw| unsafe { call(ctx, raw, &raw mut code) });
         let result = raw::check(status);
         drop(shield);
+        self.note_computed(result.is_ok() && code == 0);
         // In both cases upstream rotated the keys and moved what was copied before anything else.
         if settles && result.is_ok() && matches!(code, 0 | 1) {
             self.shift_pending = false;

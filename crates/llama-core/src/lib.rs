@@ -59,6 +59,7 @@ mod devices;
 mod digest;
 pub mod gguf;
 mod ids;
+mod kernels;
 mod log;
 mod memory;
 mod model;
@@ -73,7 +74,10 @@ pub mod text;
 mod vocab;
 
 pub use adapter::{AdapterError, ControlVector, LoraAdapter};
-pub use backend::{llama_cpp_build, llama_cpp_source, llama_cpp_version, supports_gpu_offload, system_info};
+pub use backend::{
+    KERNELS_VARIABLE, KernelsOff, kernels_in_use, llama_cpp_build, llama_cpp_source, llama_cpp_version, prepare,
+    set_kernels, supports_gpu_offload, system_info, why_no_kernels,
+};
 pub use batch::{Batch, BatchFull, OutputRow, Want};
 pub use context::{
     AbortHandle, Attention, CacheType, Context, ContextError, ContextParams, FlashAttention, Pooling, RopeScaling,

@@ -8,7 +8,7 @@ mod params;
 pub use facts::ModelFacts;
 pub use params::{GpuLayers, LoadMode, ModelParams, OverrideValue, SplitMode};
 
-use crate::backend::Backend;
+use crate::backend::{self, Backend};
 use crate::gguf::{GgufError, GgufFile, ModelFiles};
 use crate::log::Capture;
 use crate::raw::{self, Failure};
@@ -172,8 +172,9 @@ impl Model {
 
     /// Loads a GGUF image that is already in memory, such as one embedded in the program.
     ///
-    /// The image is copied to an anonymous file in memory (a temporary file where the system has none), since
-    /// llama.cpp reads models from files only.
+    /// The weights are copied, whatever [`ModelParams::load_mode`](field@ModelParams::load_mode) says, and locked in RAM if it says
+    /// that. llama.cpp reads models from files only, so where the system cannot read memory as a file (it can on Linux) the image
+    /// is written to a temporary one first.
     ///
     /// # Errors
     ///
@@ -190,10 +191,11 @@ impl Model {
         }
         let notes = FileNotes { fingerprint, ..FileNotes::of(&file, std::iter::once(&file)) };
         let mut params = params;
-        // C maps a file given by handle only if its data section is aligned for tensors.
-        if file.tensors().is_empty() || !file.data_offset().is_multiple_of(32) {
-            params.load_mode = LoadMode::Read;
-        }
+        // It is no file that C could map, and its tensors need not be aligned.
+        params.load_mode = match params.load_mode {
+            LoadMode::Mlock | LoadMode::MmapMlock => LoadMode::Mlock,
+            LoadMode::Auto | LoadMode::Read | LoadMode::Mmap | LoadMode::DirectIo => LoadMode::Read,
+        };
         Self::finish_load(Path::new("<memory>"), &params, notes, &mut |_| Progress::Continue, |raw, out| {
             // SAFETY: `image` is readable for its length; all that `raw` points to outlives the call.
             unsafe { ffi::lrs_model_load_bytes(image.as_ptr().cast(), image.len(), raw, out) }
@@ -209,7 +211,8 @@ impl Model {
     ) -> Result<Self, LoadError> {
         let backend = Backend::start();
         let mut progress = ProgressState { report, cancelled: false, panicked: None };
-        let raw_params = params.to_raw(&mut progress)?;
+        let mut raw_params = params.to_raw(&mut progress)?;
+        raw_params.raw.use_extra_bufts &= notes.gains_by_repacking || !backend::kernels_want_file_layout();
         let mut model = std::ptr::null_mut();
         let capture = Capture::start();
         let result = raw::check(load(raw_params.raw, &raw mut model));
@@ -227,6 +230,8 @@ impl Model {
             (Ok(()), Some(raw)) => {
                 // SAFETY: `raw` was just loaded and is not shared yet.
                 let facts = unsafe { facts::read(raw, params.vocab_only, notes) };
+                let kernels = backend::kernels_told();
+                tracing::info!(path = %path.display(), kernels, "the model is loaded");
                 let inner = ModelInner { raw, facts, notes, setup: Mutex::new(()), _backend: backend };
                 Ok(Self { inner: Arc::new(inner) })
             }

@@ -8,11 +8,13 @@ mod candidates;
 mod chain;
 mod gbnf;
 mod grammar;
+mod largest;
 mod machine;
 mod matcher;
 mod params;
 mod pieces;
 mod rules;
+mod shortlist;
 mod suggested;
 #[cfg(test)]
 mod tests;

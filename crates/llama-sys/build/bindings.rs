@@ -19,7 +19,7 @@ const FUNCTIONS: &[&str] = &[
     "lrs_.*",
     "ggml_type_name",
     "ggml_backend_load_all",
-    "ggml_backend_reg_name",
+    "ggml_backend_reg_(name|by_name|get_proc_address)",
     "ggml_backend_dev_(count|get|name|description|memory|type|backend_reg)",
 ];
 

@@ -5,11 +5,6 @@
 #include <cstdio>
 #include <memory>
 
-#ifdef __linux__
-#    include <sys/mman.h>
-#    include <unistd.h>
-#endif
-
 namespace {
 
 struct close_file {
@@ -18,18 +13,19 @@ struct close_file {
 
 using file_ptr = std::unique_ptr<FILE, close_file>;
 
-// A file without a name: memory where the system offers it, a temporary file elsewhere.
-file_ptr anonymous_file() {
+// The image as a file. Where the system can read memory as one, nothing is written; elsewhere it is a temporary file.
+file_ptr file_of(const void * data, size_t len) {
 #ifdef __linux__
-    const int fd = memfd_create("gguf", MFD_CLOEXEC);
-    if (fd >= 0) {
-        if (FILE * file = fdopen(fd, "w+b")) {
-            return file_ptr(file);
-        }
-        close(fd);
+    // Only read from, which the mode says: the cast takes nothing away.
+    return file_ptr(fmemopen(const_cast<void *>(data), len, "rb"));
+#else
+    file_ptr file(std::tmpfile());
+    if (file && (std::fwrite(data, 1, len, file.get()) != len || std::fflush(file.get()) != 0 ||
+                 std::fseek(file.get(), 0, SEEK_SET) != 0)) {
+        file.reset();
     }
+    return file;
 #endif
-    return file_ptr(std::tmpfile());
 }
 
 } // namespace
@@ -48,9 +44,8 @@ int32_t lrs_model_load(const char ** paths, size_t n_paths, llama_model_params p
 
 int32_t lrs_model_load_bytes(const void * data, size_t len, llama_model_params params, llama_model ** out) {
     return lrs::guard([&] {
-        const file_ptr file = anonymous_file();
-        if (!file || std::fwrite(data, 1, len, file.get()) != len || std::fflush(file.get()) != 0 ||
-            std::fseek(file.get(), 0, SEEK_SET) != 0) {
+        const file_ptr file = file_of(data, len);
+        if (!file) {
             return LRS_IO;
         }
         llama_model * model = llama_model_load_from_file_ptr(file.get(), params);

@@ -45,13 +45,8 @@ struct lrs_sampler {
     std::vector<llama_logit_bias> biases;
     std::vector<llama_token_data> buffer;
 
-    // Room for every candidate from the start: sampling allocates nothing of ours.
     lrs_sampler(chain_ptr && chain, int32_t n_vocab, bool greedy, std::vector<llama_logit_bias> && biases) :
-        chain(std::move(chain)), n_vocab(n_vocab), greedy(greedy), biases(std::move(biases)) {
-        if (!takes_argmax()) {
-            buffer.resize(n_vocab);
-        }
-    }
+        chain(std::move(chain)), n_vocab(n_vocab), greedy(greedy), biases(std::move(biases)) {}
 
     bool takes_argmax() const { return greedy && biases.empty(); }
 
@@ -143,6 +138,8 @@ int32_t lrs_sampler_sample(lrs_sampler * sampler, const float * logits, const ui
             return LRS_OK;
         }
 
+        // Room for every candidate, from the first row on that needs it: with a short list of them none does.
+        sampler->buffer.resize(n_vocab);
         llama_token_data * data = sampler->buffer.data();
         for (int32_t id = 0; id < n_vocab; id++) {
             const float logit = logits[id];

@@ -38,7 +38,7 @@ uint64_t lrs_available_memory(void);
 // model.cpp
 
 int32_t lrs_model_load(const char ** paths, size_t n_paths, struct llama_model_params params, struct llama_model ** out);
-// The GGUF image is copied to an anonymous file first: upstream reads models from files only.
+// Upstream reads models from files only: where the system cannot read memory as one, the image is written to a temporary file.
 int32_t lrs_model_load_bytes(const void * data, size_t len, struct llama_model_params params, struct llama_model ** out);
 int32_t lrs_adapter_lora_load(struct llama_model * model, const char * path, struct llama_adapter_lora ** out);
 

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[doc(alias = "common_chat_parse")]
 pub struct ChatParser {
     parser: Arc<Parser>,
+    /// Once there is content, all that follows is content.
+    ends_in_content: bool,
 }
 
 /// Most parsers that a template remembers.
@@ -67,7 +69,8 @@ impl fmt::Debug for Parsers {
 
 impl ChatParser {
     pub(super) fn new(parser: &Value) -> Result<Self, ChatError> {
-        Ok(Self { parser: Arc::new(Parser::new(&native::json_text(parser))?) })
+        let ends_in_content = parser.get("arena").and_then(Value::as_str).is_some_and(ends_in_content);
+        Ok(Self { parser: Arc::new(Parser::new(&native::json_text(parser))?), ends_in_content })
     }
 
     /// Parses a complete answer, without the prompt before it and the end token after it.
@@ -104,7 +107,31 @@ impl ChatParser {
         ChatStream::new(self.clone())
     }
 
+    /// Whether all of the text that comes after the first content is content too, so that it need not be parsed.
+    pub(super) fn ends_in_content(&self) -> bool {
+        self.ends_in_content
+    }
+
     fn read(&self, text: &[u8], partial: bool) -> Result<AssistantMessage, ChatError> {
         serde_json::from_str(&self.parser.parse(text, partial)?).map_err(ChatError::Answer)
     }
+}
+
+/// Whether a parser, as upstream writes it down, has one place for content, and that place takes the rest of the text whatever it
+/// is. So it is in answers to requests without tools, of nearly all templates: with or without thoughts before it.
+fn ends_in_content(arena: &str) -> bool {
+    // A parser for tools can be large, and has no such place.
+    if !arena.contains(r#""delimiters":[]"#) {
+        return false;
+    }
+    let arena: Value = serde_json::from_str(arena).unwrap_or_default();
+    let Some(parsers) = arena.get("parsers").and_then(Value::as_array) else { return false };
+    let is = |parser: &Value, key: &str, value: &str| parser.get(key).and_then(Value::as_str) == Some(value);
+    let mut places = parsers.iter().filter(|parser| is(parser, "type", "tag") && is(parser, "tag", "content"));
+    let (Some(content), None) = (places.next(), places.next()) else { return false };
+    let child = content.get("child").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
+    let takes_rest = |parser: &Value| {
+        is(parser, "type", "until") && parser.get("delimiters").and_then(Value::as_array).is_some_and(Vec::is_empty)
+    };
+    child.and_then(|id| parsers.get(id)).is_some_and(takes_rest)
 }

@@ -36,11 +36,13 @@ pub struct ChatStream {
     text: String,
     parsed: usize,
     sent: AssistantMessage,
+    /// All that comes now is content.
+    in_content: bool,
 }
 
 impl ChatStream {
     pub(super) fn new(parser: ChatParser) -> Self {
-        Self { parser, text: String::new(), parsed: 0, sent: AssistantMessage::default() }
+        Self { parser, text: String::new(), parsed: 0, sent: AssistantMessage::default(), in_content: false }
     }
 
     /// All text so far, as the model wrote it.
@@ -48,7 +50,8 @@ impl ChatStream {
         &self.text
     }
 
-    /// Adds a piece of text; returns what is new in the message. Long texts are looked at in steps of a five-hundredth.
+    /// Adds a piece of text; returns what is new in the message. Long texts are looked at in steps of a five-hundredth, but
+    /// for plain content, which nothing can follow: it is passed on as it comes.
     ///
     /// Text that fits no format yet is held back: the next piece may settle it, and [`ChatStream::finish`] tells.
     ///
@@ -57,13 +60,26 @@ impl ChatStream {
     /// [`ChatError::Limit`] when the text nests brackets thousands deep.
     pub fn push(&mut self, piece: &str) -> Result<Vec<ChatDelta>, ChatError> {
         self.text.push_str(piece);
+        if self.in_content {
+            if piece.is_empty() {
+                return Ok(Vec::new());
+            }
+            self.sent.content.push_str(piece);
+            return Ok(vec![ChatDelta::Content(piece.to_owned())]);
+        }
         let grown = self.text.len() - self.parsed;
         if grown == 0 || grown < self.text.len() / PARSES {
             return Ok(Vec::new());
         }
         self.parsed = self.text.len();
         match self.parser.parse_partial(&self.text) {
-            Ok(message) => Ok(self.advance(message).unwrap_or_default()),
+            Ok(message) => {
+                let deltas = self.advance(message).unwrap_or_default();
+                let content = &self.sent.content;
+                self.in_content =
+                    self.parser.ends_in_content() && !content.is_empty() && self.text.ends_with(content.as_str());
+                Ok(deltas)
+            }
             Err(ChatError::Mismatch { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }

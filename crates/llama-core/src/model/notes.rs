@@ -1,6 +1,6 @@
 //! What the header of a model file says that the loaded model does not.
 
-use crate::gguf::{GgufFile, Value};
+use crate::gguf::{GgufFile, TensorType, Value};
 
 /// What C does not tell of a model, and what it would not check itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,6 +16,8 @@ pub(super) struct FileNotes {
     pub(super) value_width: Option<u32>,
     /// Whether keys and values are stored as one compressed vector (MLA).
     pub(super) compressed_cache: bool,
+    /// Whether llama.cpp would repack weights that never come to our kernels, so that not repacking would lose.
+    pub(super) gains_by_repacking: bool,
 }
 
 impl FileNotes {
@@ -30,6 +32,35 @@ impl FileNotes {
             key_width: number("attention.key_length"),
             value_width: number("attention.value_length"),
             compressed_cache: metadata.get_arch("attention.kv_lora_rank").is_some(),
+            gains_by_repacking: files
+                .flat_map(GgufFile::tensors)
+                .any(|tensor| gains_by_repacking(tensor.tensor_type(), tensor.shape())),
         }
+    }
+}
+
+/// Types that only llama.cpp's repacked kernels are good at, and experts: the hook is not asked for their products, which
+/// would then be computed by llama.cpp's slower kernels.
+fn gains_by_repacking(tensor_type: TensorType, shape: &[u64]) -> bool {
+    match tensor_type {
+        TensorType::IQ4_NL | TensorType::MXFP4 | TensorType::Q2_K => true,
+        TensorType::Q4_0 | TensorType::Q4_K => shape.get(2).is_some_and(|&experts| experts > 1),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_never_come_to_our_kernels_are_repacked() {
+        for tensor_type in [TensorType::Q4_0, TensorType::Q4_K] {
+            assert!(!gains_by_repacking(tensor_type, &[256, 512]), "a matrix");
+            assert!(!gains_by_repacking(tensor_type, &[256, 512, 1, 1]));
+            assert!(gains_by_repacking(tensor_type, &[256, 512, 8]), "eight experts");
+        }
+        assert!(gains_by_repacking(TensorType::IQ4_NL, &[256, 512]));
+        assert!(!gains_by_repacking(TensorType::Q8_0, &[256, 512, 8]), "x86 has no repacked form of it");
     }
 }

@@ -7,6 +7,7 @@ use std::ptr::{NonNull, null_mut};
 use llama_sys as ffi;
 
 use super::params::{Mirostat, SamplingParams, Stage, invalid};
+use super::shortlist::{Short, Shortlist};
 use super::{Candidate, SampleError, SamplerError};
 use crate::ids::Token;
 use crate::model::Model;
@@ -16,9 +17,11 @@ use crate::vocab::VocabKind;
 /// Upstream's number of tokens that mirostat estimates from.
 const MIROSTAT_M: i32 = 100;
 
-/// A shim sampler: the chain, the biases before it, the buffer of candidates.
+/// A shim sampler: the chain, the biases before it, the buffer of candidates; and what it need not look at.
 pub(super) struct Chain {
     raw: NonNull<ffi::lrs_sampler>,
+    /// For chains that begin by dropping nearly all tokens.
+    shortlist: Option<Shortlist>,
 }
 
 // SAFETY: the chain is plain data and random number generators on the heap, with no tie to a thread (llama-sampler.cpp:
@@ -39,32 +42,46 @@ impl Chain {
         // SAFETY: the chain is live and given away; `biases` outlives the call, which copies it; they are sorted and in
         // range by `biases()`.
         raw::check(unsafe { ffi::lrs_sampler_new(stages.into_raw(), options, &raw mut out) }).map_err(broken)?;
-        Self::own(out).map_err(broken)
+        Self::own(out, Shortlist::new(params, &biases)).map_err(broken)
     }
 
     pub(super) fn try_clone(&self) -> Result<Self, SamplerError> {
         let mut out = null_mut();
         // SAFETY: `raw` is live, and every stage of upstream's that we build can be cloned.
         raw::check(unsafe { ffi::lrs_sampler_clone(self.raw.as_ptr(), &raw mut out) }).map_err(broken)?;
-        Self::own(out).map_err(broken)
+        Self::own(out, self.shortlist.clone()).map_err(broken)
     }
 
-    fn own(raw: *mut ffi::lrs_sampler) -> Result<Self, Failure> {
-        NonNull::new(raw).map(|raw| Self { raw }).ok_or(Failure::Null)
+    fn own(raw: *mut ffi::lrs_sampler, shortlist: Option<Shortlist>) -> Result<Self, Failure> {
+        NonNull::new(raw).map(|raw| Self { raw, shortlist }).ok_or(Failure::Null)
     }
 
     pub(super) fn reset(&mut self) -> Result<(), SampleError> {
+        if let Some(shortlist) = &mut self.shortlist {
+            shortlist.reset();
+        }
         // SAFETY: `raw` is live and borrowed for us alone.
         raw::check(unsafe { ffi::lrs_sampler_reset(self.raw.as_ptr()) }).map_err(refused)
     }
 
     pub(super) fn accept(&mut self, token: Token) -> Result<(), SampleError> {
         // SAFETY: `raw` is live and borrowed for us alone; the callers checked that the token is of the vocabulary.
-        raw::check(unsafe { ffi::lrs_sampler_accept(self.raw.as_ptr(), token.0) }).map_err(refused)
+        raw::check(unsafe { ffi::lrs_sampler_accept(self.raw.as_ptr(), token.0) }).map_err(refused)?;
+        if let Some(shortlist) = &mut self.shortlist {
+            shortlist.accept(token.0);
+        }
+        Ok(())
     }
 
     /// `logits` are one per token of the vocabulary; `allowed` has one bit per token.
     pub(super) fn sample(&mut self, logits: &[f32], allowed: Option<&[u32]>) -> Result<Token, SampleError> {
+        if let Some(shortlist) = &mut self.shortlist {
+            match shortlist.of(logits, allowed)? {
+                Short::Token(token) => return Ok(Token(token)),
+                Short::List(list) => return choose(self.raw, list).map(|(token, _)| Token(token)),
+                Short::Whole => {}
+            }
+        }
         let allowed = allowed.map_or(std::ptr::null(), <[u32]>::as_ptr);
         let mut token = 0;
         // SAFETY: `raw` is live and borrowed for us alone; the callers checked the length of both slices.
@@ -80,18 +97,26 @@ impl Chain {
             .iter()
             .map(|candidate| ffi::llama_token_data { id: candidate.token.0, logit: candidate.logit, p: 0.0 })
             .collect();
-        let mut array =
-            ffi::llama_token_data_array { data: data.as_mut_ptr(), size: data.len(), selected: -1, sorted: false };
-        let mut token = 0;
-        // SAFETY: `raw` is live and borrowed for us alone; `array` describes `data`, which outlives the call.
-        raw::check(unsafe { ffi::lrs_sampler_apply(self.raw.as_ptr(), &raw mut array, &raw mut token) })
-            .map_err(refused)?;
-        // SAFETY: a stage only moves `array.data` forward within `data` and lowers `array.size` by at least as much.
-        let left = unsafe { std::slice::from_raw_parts(array.data, array.size) };
+        let (token, left) = choose(self.raw, &mut data)?;
         candidates.clear();
         candidates.extend(left.iter().map(|data| Candidate { token: Token(data.id), logit: data.logit, p: data.p }));
         Ok(Token(token))
     }
+}
+
+/// Has the chain choose from tokens of the vocabulary, at least one, and tells what the last stage chose from. `raw` is live
+/// and borrowed for the caller alone.
+fn choose(
+    raw: NonNull<ffi::lrs_sampler>,
+    data: &mut [ffi::llama_token_data],
+) -> Result<(i32, &[ffi::llama_token_data]), SampleError> {
+    let mut array =
+        ffi::llama_token_data_array { data: data.as_mut_ptr(), size: data.len(), selected: -1, sorted: false };
+    let mut token = 0;
+    // SAFETY: `raw` is live and not used by anyone else; `array` describes `data`, which outlives the call.
+    raw::check(unsafe { ffi::lrs_sampler_apply(raw.as_ptr(), &raw mut array, &raw mut token) }).map_err(refused)?;
+    // SAFETY: a stage only moves `array.data` forward within `data` and lowers `array.size` by at least as much.
+    Ok((token, unsafe { std::slice::from_raw_parts(array.data, array.size) }))
 }
 
 impl Drop for Chain {

@@ -356,11 +356,8 @@ impl SamplingParams {
     pub(super) fn takes_argmax(&self) -> bool {
         let plain = |stage: &Stage| match stage {
             Stage::TopNSigma | Stage::TopK | Stage::TopP | Stage::MinP | Stage::Temperature => true,
-            Stage::Penalties => {
-                self.penalty_last_n == 0
-                    || (self.penalty_repeat == 1.0 && self.penalty_frequency == 0.0 && self.penalty_presence == 0.0)
-            }
-            Stage::Dry => self.dry_multiplier == 0.0 || self.dry_base < 1.0 || self.dry_penalty_last_n == 0,
+            Stage::Penalties => !self.penalises(),
+            Stage::Dry => !self.looks_for_repetitions(),
             Stage::TypicalP => self.typical_p >= 1.0,
             Stage::Xtc => self.xtc_probability <= 0.0 || self.xtc_threshold > 0.5,
             Stage::Infill | Stage::AdaptiveP => false,
@@ -370,6 +367,19 @@ impl SamplingParams {
             && self.effective_temperature() <= 0.0
             && self.dynatemp_range <= 0.0
             && self.stages.iter().all(plain)
+    }
+}
+
+impl SamplingParams {
+    /// Whether the penalties, where they are among the stages, do anything.
+    pub(super) fn penalises(&self) -> bool {
+        self.penalty_last_n > 0
+            && (self.penalty_repeat != 1.0 || self.penalty_frequency != 0.0 || self.penalty_presence != 0.0)
+    }
+
+    /// Whether DRY, where it is among the stages, does anything.
+    pub(super) fn looks_for_repetitions(&self) -> bool {
+        self.dry_multiplier != 0.0 && self.dry_base >= 1.0 && self.dry_penalty_last_n > 0
     }
 }
 

@@ -1,7 +1,7 @@
 //! Growing text: every prefix of every answer, and the deltas of a stream.
 
 use crate::families::FAMILIES;
-use llama_core::chat::{AssistantMessage, ChatDelta, ToolCall};
+use llama_core::chat::{AssistantMessage, ChatDelta, ChatRequest, ChatTemplate, Message, ToolCall};
 
 /// Puts deltas together the way a client does.
 fn collect(into: &mut AssistantMessage, deltas: Vec<ChatDelta>) {
@@ -106,4 +106,50 @@ fn a_long_stream_is_not_parsed_at_every_piece() {
     collect(&mut seen, stream.finish().unwrap().0);
     assert_eq!(seen.content, text);
     assert!(parses < 4_000, "{parses} parses of {} pieces", text.len());
+}
+
+#[test]
+fn without_tools_the_deltas_are_the_message_too() {
+    let mut failures = Vec::new();
+    for family in FAMILIES {
+        let request = ChatRequest::new([Message::user("Hello")]).at(1_700_000_000);
+        let parser = family.template().render(&request).unwrap().parser().unwrap();
+        let texts = family.answers.iter().map(|answer| answer.text);
+        for text in texts.chain([
+            "Plain, <b>marked</b> up, [1] and {\"a\": 1}.\n\n```\ncode\n```",
+            " <think",
+            "<think>\n\n</think>\n\n x",
+        ]) {
+            // What is no answer to such a request is no matter here.
+            let Ok(message) = parser.parse(text) else { continue };
+            let mut stream = parser.stream();
+            let mut seen = AssistantMessage::default();
+            for char in text.chars() {
+                collect(&mut seen, stream.push(char.encode_utf8(&mut [0; 4])).unwrap());
+            }
+            match stream.finish() {
+                Ok((deltas, end)) => {
+                    collect(&mut seen, deltas);
+                    if seen != message || end != message {
+                        failures.push(format!("{}: {text:?} came as {seen:?}, is {message:?}", family.name));
+                    }
+                }
+                Err(error) => failures.push(format!("{}: {error}, after {seen:?}", family.name)),
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn plain_content_comes_at_once_however_long_the_text_is() {
+    let template = ChatTemplate::chatml().unwrap();
+    let parser = template.render(&ChatRequest::new([Message::user("Hello")])).unwrap().parser().unwrap();
+    let mut stream = parser.stream();
+    for i in 0..4000 {
+        let piece = if i % 7 == 0 { " " } else { "\u{e9}" };
+        let deltas = stream.push(piece).unwrap();
+        assert!(i == 0 || deltas == [ChatDelta::Content(piece.to_owned())], "after {i} pieces: {deltas:?}");
+    }
+    assert_eq!(stream.push("").unwrap(), []);
 }

@@ -18,4 +18,5 @@ mod session;
 mod soundness;
 mod state;
 mod suggested;
+mod threads;
 mod vocab;
