@@ -63,6 +63,7 @@ pub use limits::{Limits, OverloadPolicy};
 pub(crate) use model::CHATML;
 pub use model::ModelConfig;
 pub use range::ConfigError;
+pub(crate) use range::MAX_THREADS;
 pub use schedule::{BatchConfig, CacheConfig};
 
 use range::{DAY, SECOND, time, within};

@@ -317,6 +317,7 @@ impl<E: Executor> Engine<E> {
             prompt_reused: stats.prompt_reused,
             prompt_computed: stats.prompt_computed,
             parkings: stats.parkings,
+            threads: self.executor.threads(),
         };
         self.shared.publish(pace, snapshot);
     }

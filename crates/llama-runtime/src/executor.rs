@@ -9,6 +9,7 @@ mod embed;
 mod fill;
 mod layout;
 pub(crate) mod llama;
+mod pacing;
 mod park;
 mod sample;
 #[cfg(test)]
@@ -25,6 +26,8 @@ use crate::ids::RequestId;
 use crate::plan::{BlobId, Plan, SeqKey, Slot};
 use crate::saved::PrefixError;
 use crate::structure::Compiled;
+use crate::threads::ThreadCounts;
+pub(crate) use pacing::Asked;
 pub(crate) use thinking::ThinkingBudget;
 
 /// What the memory behind an executor can do, and how much there is of it. Fixed for the life of an executor.
@@ -191,4 +194,7 @@ pub(crate) trait Executor {
 
     /// Forgets aborts asked for before this call.
     fn clear_abort(&mut self);
+
+    /// Threads that steps are computed with now.
+    fn threads(&self) -> ThreadCounts;
 }

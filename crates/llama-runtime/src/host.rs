@@ -1,25 +1,27 @@
 //! The thread of an engine: it loads the model, runs the loop, and leaves nobody waiting when it ends: [`Host`].
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use llama_core::chat::ChatTemplate;
-use llama_core::{ContextParams, LoadError, LoraAdapter, Model, ModelParams, Progress};
+use llama_core::{ContextParams, LoadError, LoraAdapter, MemoryUse, Model, ModelParams, Progress};
 
-use crate::config::EngineConfig;
+use crate::config::{EngineConfig, MAX_THREADS};
 use crate::engine::{Engine, Turn};
 use crate::error::GenerateError;
 use crate::event::FinishReason;
-use crate::executor::Executor;
 use crate::executor::llama::{ExecutorError, LlamaExecutor};
+use crate::executor::{Asked, Executor};
 use crate::job::{Body, Job};
-use crate::loaded::{Loaded, Setting, given_template};
+use crate::loaded::{Loaded, Setting, given_template, on_gpu};
 use crate::memory::{Budget, NoShare, Share};
 use crate::queue::Entry;
 use crate::shared::{Door, Phase, Shared, Woken};
 use crate::spec::ModelSpec;
 use crate::start::{OnLoad, StartError};
+use crate::template::Template;
 use crate::ticket::Part;
 
 /// What an engine thread needs to know. It outlives its threads: a model that was evicted is started from it again.
@@ -149,7 +151,7 @@ impl Host {
         let bytes = if self.budget.is_limited() { planned() } else { 0 };
         let share = self.budget.take(&self.shared, bytes, || self.is_wanted())?;
         let model = self.load_model(params)?;
-        let template = self.template(Some(&model))?;
+        let template = self.template(Some(&model))?.map_or_else(|| Template::begin(&model), Template::Given);
         let adapters = self.adapters(&model)?;
         let names = adapters.iter().map(|(name, _)| name.clone()).collect();
         let bounds = self.config.bounds();
@@ -159,6 +161,8 @@ impl Host {
         if let Some(memory) = &memory {
             share.measured(memory.total());
         }
+        let threads = executor.pace(self.asked_threads(memory.as_ref()));
+        tracing::info!(model = &*self.shared.name, counts = ?threads.counts, from = ?threads.from, "threads");
         let setting = Setting {
             abilities: executor.abilities(),
             bounds,
@@ -166,9 +170,22 @@ impl Host {
             defaults: self.config.defaults.clone(),
             adapters: names,
             memory,
+            threads,
             template,
         };
         Ok((executor, Loaded::new(&self.shared.name, model, setting), share))
+    }
+
+    /// What is known of threads, for a model that takes so much memory.
+    fn asked_threads(&self, memory: Option<&MemoryUse>) -> Asked {
+        let most = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Asked {
+            decode: self.config.context.threads,
+            prefill: self.config.context.threads_batch,
+            known: self.spec.threads(),
+            weights: memory.map_or(0, |memory| memory.weights().saturating_sub(on_gpu(memory))),
+            most: u32::try_from(most).unwrap_or(u32::MAX).min(MAX_THREADS),
+        }
     }
 
     /// The chat template that was given for the model.

@@ -151,8 +151,10 @@ mod start;
 mod stats;
 mod structure;
 mod sync;
+mod template;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod ticket;
 mod validate;
 mod watch;
@@ -176,6 +178,7 @@ pub use spec::ModelSpec;
 pub use start::StartError;
 pub use stats::{ModelState, ModelStats, Snapshot, Stats, Totals};
 pub use structure::{GuideError, Structure, StructureError};
+pub use threads::{ThreadChoice, ThreadCounts, ThreadsFrom};
 
 // What callers need of the layer below, so that they need not depend on it.
 pub use llama_core::chat::{
@@ -183,7 +186,7 @@ pub use llama_core::chat::{
     ToolChoice,
 };
 pub use llama_core::{
-    CacheType, FlashAttention, GpuLayers, Grammar, LoadMode, LogitBias, Mirostat, ModelFacts, OverrideValue, Pooling,
-    Progress, RopeScaling, RopeScalingKind, SamplingParams, Seed, SplitMode, Stage, SuggestedSampling, Token, Usage,
-    llama_cpp_build, llama_cpp_source, llama_cpp_version,
+    CacheType, FlashAttention, GpuLayers, Grammar, KERNELS_VARIABLE, LoadMode, LogitBias, Mirostat, ModelFacts,
+    OverrideValue, Pooling, Progress, RopeScaling, RopeScalingKind, SamplingParams, Seed, SplitMode, Stage,
+    SuggestedSampling, Token, Usage, kernels_in_use, llama_cpp_build, llama_cpp_source, llama_cpp_version, set_kernels,
 };

@@ -7,6 +7,8 @@ use crate::config::{CHATML, Defaults, Limits};
 use crate::executor::Abilities;
 use crate::scheduler::Bounds;
 use crate::structure::Structures;
+use crate::template::Template;
+use crate::threads::ThreadChoice;
 
 /// What callers need to prepare requests on their own threads.
 #[derive(Debug)]
@@ -48,6 +50,9 @@ pub struct ModelInfo {
     /// Of these, bytes in the memory of a graphics card or unit: 0 means that the processor computes everything. llama.cpp
     /// tells bytes, not layers.
     pub gpu_weights: u64,
+    /// How many threads it computes with from the start, and why. [`Snapshot::threads`](crate::Snapshot::threads) has the
+    /// numbers as they are now.
+    pub threads: ThreadChoice,
     /// What its file suggests for sampling. Requests do not get it by themselves.
     pub suggested: SuggestedSampling,
 }
@@ -62,8 +67,9 @@ pub(crate) struct Setting {
     pub(crate) adapters: Vec<String>,
     /// What llama.cpp says that it takes.
     pub(crate) memory: Option<MemoryUse>,
-    /// In place of the model's own; see [`given_template`].
-    pub(crate) template: Option<ChatTemplate>,
+    pub(crate) threads: ThreadChoice,
+    /// The model's own, or one in its place, see [`given_template`].
+    pub(crate) template: Template,
 }
 
 /// The template that stands in the configuration, for `model`. Before the model is loaded it can be tried without.
@@ -76,7 +82,7 @@ pub(crate) fn given_template(source: &str, model: Option<&Model>) -> Result<Chat
 }
 
 /// Bytes of weights on graphics cards and units.
-fn on_gpu(memory: &MemoryUse) -> u64 {
+pub(crate) fn on_gpu(memory: &MemoryUse) -> u64 {
     let is_gpu = |kind| matches!(kind, DeviceKind::Gpu | DeviceKind::IntegratedGpu);
     let gpus: Vec<String> =
         llama_core::devices().into_iter().filter(|device| is_gpu(device.kind)).map(|device| device.name).collect();
@@ -86,13 +92,13 @@ fn on_gpu(memory: &MemoryUse) -> u64 {
 
 impl Loaded {
     pub(crate) fn new(name: &str, model: Model, setting: Setting) -> Self {
-        let Setting { abilities, bounds, limits, defaults, adapters, memory, template } = setting;
+        let Setting { abilities, bounds, limits, defaults, adapters, memory, threads, template } = setting;
         let sequence_limit =
             abilities.sequence_limit.min(limits.max_sequence_tokens.map_or(usize::MAX, |most| most as usize));
         let info = ModelInfo {
             name: name.to_owned(),
             facts: model.facts().clone(),
-            has_chat_template: template.is_some() || model.chat_template(None).is_some(),
+            has_chat_template: template.is_given() || model.chat_template(None).is_some(),
             generates: abilities.generates,
             sequence_limit,
             cells: abilities.cells,
@@ -100,10 +106,10 @@ impl Loaded {
             adapters: adapters.clone(),
             weights: memory.as_ref().map_or(0, MemoryUse::weights),
             gpu_weights: memory.as_ref().map_or(0, on_gpu),
+            threads,
             suggested: SuggestedSampling::of(&model),
         };
-        let of_model = || ChatTemplate::from_model(&model).map_err(|error| error.to_string());
-        let template = template.map_or_else(of_model, Ok);
+        let template = template.finish();
         let structures = Structures::new(model.clone());
         Self { model, template, abilities, bounds, limits, defaults, adapters, info, structures }
     }

@@ -7,6 +7,7 @@ use llama_core::gguf::GgufFile;
 use llama_core::{ContextParams, LoadError, MemoryPlan, Model, ModelParams, Progress};
 
 use crate::config::EngineConfig;
+use crate::threads::ThreadCounts;
 
 /// Where a model comes from, what belongs to it, and how its engine works. Cheap to clone.
 ///
@@ -21,6 +22,7 @@ pub struct ModelSpec {
     adapters: Vec<(String, PathBuf)>,
     config: Option<EngineConfig>,
     on_demand: bool,
+    known_threads: Option<ThreadCounts>,
 }
 
 #[derive(Clone)]
@@ -41,7 +43,7 @@ impl ModelSpec {
     }
 
     fn new(source: Source) -> Self {
-        Self { source, adapters: Vec::new(), config: None, on_demand: false }
+        Self { source, adapters: Vec::new(), config: None, on_demand: false, known_threads: None }
     }
 
     /// A LoRA adapter, loaded with the model. Requests name it in [`Request::adapters`](crate::Request::adapters).
@@ -63,6 +65,19 @@ impl ModelSpec {
     pub fn on_demand(mut self) -> Self {
         self.on_demand = true;
         self
+    }
+
+    /// How many threads were found to be best for this model on this machine before, so that it need not be measured again;
+    /// see [`ModelInfo::threads`](crate::ModelInfo::threads). Where the configuration names a number, that holds. Numbers
+    /// beyond what the process may use count as that.
+    #[must_use]
+    pub fn known_threads(mut self, counts: ThreadCounts) -> Self {
+        self.known_threads = Some(counts);
+        self
+    }
+
+    pub(crate) fn threads(&self) -> Option<ThreadCounts> {
+        self.known_threads
     }
 
     pub(crate) fn is_on_demand(&self) -> bool {

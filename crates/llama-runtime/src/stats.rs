@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::event::{FinishReason, Finished};
 use crate::rejected::Rejected;
+use crate::threads::ThreadCounts;
 
 /// A snapshot of a runtime. The numbers of one model belong together to within a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +79,8 @@ pub struct Snapshot {
     pub prompt_computed: u64,
     /// Sequences that had to give way, since the engine started.
     pub parkings: u64,
+    /// Threads that it computes with now.
+    pub threads: ThreadCounts,
 }
 
 /// What an engine has done since its runtime was built. Times are sums, to be divided by the number of requests.

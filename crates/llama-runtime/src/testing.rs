@@ -18,6 +18,7 @@ use crate::executor::abort::AbortSwitch;
 use crate::executor::{Abilities, Executor, Output, Sampled, StepEnd, StepResult, Work};
 use crate::plan::{AdapterKey, BlobId, CacheOp, Piece, Plan, SeqKey, Slot};
 use crate::saved::PrefixError;
+use crate::threads::ThreadCounts;
 pub(crate) use script::{Gate, Script, Trouble};
 use slots::{Held, Slots};
 
@@ -300,6 +301,10 @@ impl Executor for FakeExecutor {
 
     fn clear_abort(&mut self) {
         self.switch.clear(std::iter::empty());
+    }
+
+    fn threads(&self) -> ThreadCounts {
+        ThreadCounts { decode: 1, prefill: 1 }
     }
 }
 

@@ -4,7 +4,7 @@ use llama_core::{CacheType, ContextParams, FlashAttention, Pooling, RopeScaling}
 use serde::{Deserialize, Serialize};
 
 use super::BatchConfig;
-use super::range::{ConfigError, MAX_TOKENS, within};
+use super::range::{ConfigError, MAX_THREADS, MAX_TOKENS, within};
 
 /// How the context of a model is made. What depends on the number of sequences and the size of a step is in
 /// [`BatchConfig`].
@@ -19,9 +19,12 @@ pub struct ContextConfig {
     /// Most KV cells in tokens where [`n_ctx`](Self::n_ctx) is not set, 1 to 2147483391: the cache of a model with a long
     /// context can take more memory than its weights. Default: 8192.
     pub auto_ctx_limit: u32,
-    /// Threads that compute single tokens, 1 to 512. Default: `None`, one per core this process may use.
+    /// Threads that compute steps of answers, 1 to 512. Default: `None`, what is measured to be fastest when the model is
+    /// loaded, and followed while it computes; see [`ModelInfo::threads`](crate::ModelInfo::threads). A number is kept to
+    /// exactly.
     pub threads: Option<u32>,
-    /// Threads that compute prompts, 1 to 512. Default: `None`, as [`threads`](Self::threads).
+    /// Threads that compute parts of prompts, 1 to 512. Default: `None`, as [`threads`](Self::threads) if that is set, else
+    /// measured.
     pub threads_batch: Option<u32>,
     /// Whether attention is computed by the fused kernel: `"auto"`, `"off"` or `"on"`. Default: `"auto"`, where the device
     /// supports it.
@@ -96,8 +99,8 @@ impl ContextConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         within("n_ctx", self.n_ctx.unwrap_or(1), 1..=MAX_TOKENS)?;
         within("auto_ctx_limit", self.auto_ctx_limit, 1..=MAX_TOKENS)?;
-        within("threads", self.threads.unwrap_or(1), 1..=512)?;
-        within("threads_batch", self.threads_batch.unwrap_or(1), 1..=512)?;
+        within("threads", self.threads.unwrap_or(1), 1..=MAX_THREADS)?;
+        within("threads_batch", self.threads_batch.unwrap_or(1), 1..=MAX_THREADS)?;
         for (field, value) in [("rope.freq_base", self.rope.freq_base), ("rope.freq_scale", self.rope.freq_scale)] {
             if let Some(value) = value.filter(|value| !value.is_finite() || *value <= 0.0) {
                 return Err(ConfigError::out_of_range(field, value, "a positive number"));

@@ -10,6 +10,8 @@ pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
+/// Most threads, as llama.cpp has them.
+pub(crate) const MAX_THREADS: u32 = 512;
 /// Most tokens of a context: above this, upstream's rounding to 256 cells would overflow.
 pub(super) const MAX_TOKENS: u32 = i32::MAX as u32 - 256;
 

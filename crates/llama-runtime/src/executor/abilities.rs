@@ -6,7 +6,7 @@ use super::{Abilities, layout};
 
 /// Of a context that generates. It is empty afterwards.
 pub(super) fn of_context(context: &mut Context, partial: bool, embed_limit: usize) -> Result<Abilities, DecodeError> {
-    let (saved_bytes, saved_bytes_per_token) = measure(context)?;
+    let (saved_bytes, saved_bytes_per_token) = measure(context, partial)?;
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let facts = context.model().facts();
     let learned = context.model().learned_positions().map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
@@ -41,18 +41,24 @@ pub(super) fn of_encoder(embed_limit: usize) -> Abilities {
 }
 
 /// Bytes of a saved sequence: the part that does not depend on its length, and the part for each token. Two tokens are
-/// computed for it, which also reads the weights in, and shows now what would fail at the first request.
-fn measure(context: &mut Context) -> Result<(usize, usize), DecodeError> {
+/// computed for it, which also reads the weights in, and shows now what would fail at the first request. Where a sequence can
+/// be cut (`partial`), both are computed at once: a step of a large model on a processor takes a second.
+fn measure(context: &mut Context, partial: bool) -> Result<(usize, usize), DecodeError> {
     let vocab = context.model().vocab();
     let token = vocab.bos().or(vocab.eos()).unwrap_or(Token(0));
-    let mut one = sizes(context, token, Pos(0))?;
-    let two = sizes(context, token, Pos(1))?;
-    if let Ok(mut memory) = context.memory()
-        && let Err(error) = memory.clear()
-    {
-        one = Err(error.into());
-    }
-    match (one, two) {
+    let (one, two) = if partial && context.n_batch() > 1 {
+        compute(context, &[token; 2], Pos(0))?;
+        let two = saved(context, &[token; 2]);
+        let cut = context.memory().and_then(|mut memory| memory.remove(SeqId::ZERO, 1..));
+        (cut.map_err(StateError::from).and_then(|()| saved(context, &[token])), two)
+    } else {
+        compute(context, &[token], Pos(0))?;
+        let one = saved(context, &[token]);
+        compute(context, &[token], Pos(1))?;
+        (one, saved(context, &[token; 2]))
+    };
+    let emptied = context.memory().and_then(|mut memory| memory.clear()).map_err(StateError::from);
+    match (emptied.and(one), two) {
         (Ok(one), Ok(two)) => {
             let per_token = two.saturating_sub(one);
             Ok((one.saturating_sub(per_token), per_token))
@@ -65,13 +71,16 @@ fn measure(context: &mut Context) -> Result<(usize, usize), DecodeError> {
     }
 }
 
-/// Bytes of the first sequence when it is saved after one more token.
-fn sizes(context: &mut Context, token: Token, pos: Pos) -> Result<Result<usize, StateError>, DecodeError> {
-    let mut batch = Batch::new(1);
+/// Adds tokens to the first sequence.
+fn compute(context: &mut Context, tokens: &[Token], pos: Pos) -> Result<(), DecodeError> {
+    let mut batch = Batch::new(tokens.len());
     batch
-        .push_run(&[token], pos, SeqId::ZERO)
+        .push_run(tokens, pos, SeqId::ZERO)
         .map_err(|full| DecodeError::TooLarge { tokens: full.capacity + 1, limit: 1 })?;
-    context.decode(&mut batch)?;
-    let tokens = vec![token; usize::try_from(pos.0).unwrap_or(0) + 1];
-    Ok(context.save_sequence(SeqId::ZERO, &tokens).map(|bytes| bytes.len()))
+    context.decode(&mut batch).map(drop)
+}
+
+/// Bytes of the first sequence, which has these tokens, when it is saved.
+fn saved(context: &mut Context, tokens: &[Token]) -> Result<usize, StateError> {
+    context.save_sequence(SeqId::ZERO, tokens).map(|bytes| bytes.len())
 }

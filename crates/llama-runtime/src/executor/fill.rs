@@ -3,8 +3,8 @@
 use std::ops::RangeFrom;
 
 use llama_core::{
-    Batch, Context, DecodeError, LoraAdapter, Memory, MemoryError, Model, OutputRow, Outputs, Pos, SampleError, SeqId,
-    Token, Want,
+    Batch, Context, ContextError, DecodeError, LoraAdapter, Memory, MemoryError, Model, OutputRow, Outputs, Pos,
+    SampleError, SeqId, Token, Want,
 };
 
 use super::park::Parked;
@@ -210,13 +210,16 @@ impl Cache {
         Fate::Stored
     }
 
-    /// Computes the batch.
-    pub(super) fn decode(&mut self, pieces: &[Piece], fates: &[Fate]) -> Result<Outputs<'_>, Stop> {
+    /// Computes the batch, with so many threads; 0 for those that the context has by itself.
+    pub(super) fn decode(&mut self, pieces: &[Piece], fates: &[Fate], threads: u32) -> Result<Outputs<'_>, Stop> {
         // Asked here, since an abort that comes before the first token is computed costs a recurrent sequence nothing.
         if self.context.is_aborted() {
             return Err(Stop::Aborted(self.cut_back(pieces)));
         }
         if !self.batch.is_empty() {
+            if threads > 0 {
+                self.context.set_threads(threads, threads).map_err(|error| refused(&error))?;
+            }
             match self.compute() {
                 Ok(()) => {}
                 Err(DecodeError::NoSlot { .. }) => return Err(Stop::NoRoom),
@@ -316,6 +319,11 @@ pub(super) fn check_tokens(model: &Model, tokens: &[Token]) -> Result<(), Decode
 /// Positions from an index on. Sequences are not longer than upstream can count.
 fn starting_at(index: usize) -> RangeFrom<i32> {
     i32::try_from(index).unwrap_or(i32::MAX)..
+}
+
+/// A number of threads that is none, which is a bug of the engine.
+fn refused(error: &ContextError) -> Stop {
+    Stop::Broken(DecodeError::Refused { reason: error.to_string() })
 }
 
 fn too_large(capacity: usize) -> Output {

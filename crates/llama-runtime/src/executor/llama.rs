@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use llama_core::{
     AdapterError, Context, ContextError, ContextParams, DecodeError, LoraAdapter, MemoryUse, Model, SampleError, Token,
@@ -10,12 +11,14 @@ use llama_core::{
 use super::abort::AbortSwitch;
 use super::embed::Embedder;
 use super::fill::{Cache, Fate, Stop};
+use super::pacing::{Asked, Pacing};
 use super::park::Parked;
 use super::sample::{Chooser, Masks};
 use super::{Abilities, Executor, Output, StepEnd, StepResult, Work, abilities, layout};
 use crate::error::GenerateError;
 use crate::plan::{BlobId, Piece, Plan, SeqKey};
 use crate::saved::PrefixError;
+use crate::threads::{ThreadChoice, ThreadCounts};
 
 /// Carries out plans over one model.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub(crate) struct LlamaExecutor {
     adapters: Vec<(String, LoraAdapter)>,
     parked: Parked,
     abort: AbortSwitch,
+    pacing: Pacing,
 }
 
 /// What generates.
@@ -88,6 +92,7 @@ impl LlamaExecutor {
             adapters,
             parked: Parked::default(),
             abort: AbortSwitch::default(),
+            pacing: Pacing::default(),
         };
         if !executor.abilities.generates {
             executor.embedder.prepare(|_| {})?;
@@ -106,6 +111,16 @@ impl LlamaExecutor {
         context?.memory_use().ok()
     }
 
+    /// Decides how many threads steps get, see [`Pacing::new`]. Nothing has been computed yet.
+    pub(crate) fn pace(&mut self, asked: Asked) -> ThreadChoice {
+        let context = match &mut self.generation {
+            Generation::Ready(cache) => Some(cache.context()),
+            Generation::None | Generation::Lost => None,
+        };
+        self.pacing = Pacing::new(asked, context);
+        self.pacing.choice()
+    }
+
     fn compute(&mut self, plan: &Plan, result: &mut StepResult) {
         let Generation::Ready(cache) = &mut self.generation else {
             result.end = match self.generation {
@@ -115,6 +130,7 @@ impl LlamaExecutor {
             return;
         };
         let (choosers, adapters, masks) = (&mut self.choosers, &self.adapters, &mut self.masks);
+        let pacing = &mut self.pacing;
         let wanted = || {
             let mut opened = plan.pieces.iter().filter_map(|piece| choosers.get(&piece.seq));
             opened.next().map(|chooser| named(adapters, chooser.adapters()))
@@ -124,8 +140,12 @@ impl LlamaExecutor {
             return;
         }
         let fates = cache.fill(&plan.pieces, |piece| choosers.contains_key(&piece.seq));
-        let outputs = match cache.decode(&plan.pieces, &fates) {
-            Ok(outputs) => outputs,
+        let start = Instant::now();
+        let outputs = match cache.decode(&plan.pieces, &fates, pacing.threads(&plan.pieces)) {
+            Ok(outputs) => {
+                pacing.observe(&plan.pieces, start.elapsed());
+                outputs
+            }
             Err(Stop::NoRoom) => {
                 result.end = StepEnd::NoRoom;
                 return;
@@ -278,6 +298,10 @@ impl Executor for LlamaExecutor {
 
     fn abort_switch(&self) -> AbortSwitch {
         self.abort.clone()
+    }
+
+    fn threads(&self) -> ThreadCounts {
+        self.pacing.choice().counts
     }
 
     fn clear_abort(&mut self) {

@@ -4,6 +4,7 @@
 mod cache;
 mod embed;
 mod failures;
+mod pacing;
 mod random;
 mod sampling;
 mod stop;

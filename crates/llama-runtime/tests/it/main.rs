@@ -16,6 +16,7 @@ mod shutdown;
 mod structures;
 mod templates;
 mod thinking;
+mod threads;
 
 use std::path::Path;
 use std::pin::pin;
