@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use llama_runtime::{llama_cpp_build, llama_cpp_source, llama_cpp_version};
 
-use crate::commands::{chat, completions, config, devices, doctor, man, models, run, template, tokenize};
+use crate::commands::{bench, chat, completions, config, devices, doctor, man, models, run, template, tokenize};
 use crate::demo;
 
 /// What the program is called.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     #[command(aliases = ["cli", "client"])]
     Chat(chat::ChatArgs),
     Models(models::ModelsArgs),
+    #[command(alias = "batched-bench")]
+    Bench(Box<bench::BenchArgs>),
     Template(template::TemplateArgs),
     Tokenize(tokenize::TokenizeArgs),
     Config(config::ConfigArgs),
@@ -64,6 +66,7 @@ impl Command {
             Self::Run(args) => run::run(args),
             Self::Chat(args) => chat::run(args),
             Self::Models(args) => models::run(&args),
+            Self::Bench(args) => bench::run(&args),
             Self::Template(args) => template::run(&args),
             Self::Tokenize(args) => tokenize::run(&args),
             Self::Config(args) => config::run(&args),

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, whose doc comments are the help, and `run`.
 
+pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod config;

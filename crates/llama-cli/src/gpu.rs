@@ -24,7 +24,7 @@ pub(crate) fn check(effective: &Effective) -> anyhow::Result<()> {
     if !effective.settings.model.require_gpu {
         return Ok(());
     }
-    let hardware = &effective.settings.hardware;
+    let hardware = &effective.settings.hardware.weights;
     if hardware.gpu_layers == GpuLayers::AtMost(0) {
         bail!("a GPU is required (--require-gpu), but no layer may be on it (--gpu-layers 0); give --gpu-layers all");
     }

@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod ahead;
 mod answer;
 mod args;
 mod batch;
+mod bench;
 mod chat;
 mod commands;
 mod demo;
@@ -20,12 +22,15 @@ mod record;
 mod replace;
 mod settings;
 mod start;
+mod threads;
 mod ui;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match args::parse(std::env::args_os().collect()) {
+    let args: Vec<_> = std::env::args_os().collect();
+    let _ahead = ahead::Ahead::begin(&args);
+    match args::parse(args) {
         Ok(args) => exit::guarded(|| {
             if !args.takes_settings {
                 logging::start_plain();

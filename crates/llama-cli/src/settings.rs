@@ -35,7 +35,7 @@ use serde_json::Value;
 use crate::logging::LogSettings;
 use layers::{Merged, Origin};
 
-pub(crate) use flags::{FetchArgs, PlanArgs, SettingArgs, SourceArgs, are_in};
+pub(crate) use flags::{BenchSettings, FetchArgs, LookArgs, PlanArgs, SettingArgs, SourceArgs, are_in};
 
 /// Everything that can be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     /// Which model.
     pub(crate) model: ModelSource,
     /// How its weights are loaded, and on what they are computed.
-    pub(crate) hardware: ModelConfig,
+    pub(crate) hardware: Hardware,
     /// The context: KV cache, threads, attention, RoPE.
     pub(crate) context: ContextConfig,
     /// How much is computed together.
@@ -94,6 +94,23 @@ pub(crate) struct AdapterSetting {
 
 fn one() -> f32 {
     1.0
+}
+
+/// How the weights are loaded, and on what they are computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Hardware {
+    /// Use this project's own matrix kernels, for the whole process. Default: true.
+    pub(crate) kernels: bool,
+    /// What is the model's own.
+    #[serde(flatten)]
+    pub(crate) weights: ModelConfig,
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        Self { kernels: true, weights: ModelConfig::default() }
+    }
 }
 
 /// How long an answer may be, and what it has to look like.
@@ -207,7 +224,7 @@ impl Effective {
     pub(crate) fn engine_config(&self, purpose: Purpose) -> EngineConfig {
         let settings = self.settings.clone();
         let mut config = EngineConfig::default();
-        config.model = settings.hardware;
+        config.model = settings.hardware.weights;
         config.model.chat_template = settings.chat.template.or(config.model.chat_template);
         config.context = settings.context;
         config.batch = settings.batch;

@@ -8,26 +8,35 @@ use llama_runtime::blocking::block_on;
 use llama_runtime::{ModelInfo, ModelSpec, Progress, Runtime, StartError, Timings, Usage};
 
 use crate::settings::{Effective, Purpose, adapter_name};
+use crate::threads::Kept;
 use crate::{demo, gpu, hub, ui};
 
-/// What to load: the file that was named, the one in the hub, or the demo model with its notice.
+/// What to load: the file that was named, the one in the hub, or the demo model with its notice. With where the best number of
+/// threads is kept, if it is.
 ///
 /// # Errors
 ///
 /// Why there is no such model.
-pub(crate) fn spec(effective: &Effective) -> anyhow::Result<ModelSpec> {
+pub(crate) fn spec(effective: &Effective) -> anyhow::Result<(ModelSpec, Option<Kept>)> {
     gpu::check(effective)?;
     let source = &effective.settings.model;
-    let spec = match (&source.path, &source.hf) {
-        (Some(path), _) => ModelSpec::path(path),
-        (None, Some(repo)) => ModelSpec::path(hub::locate(source, repo)?),
-        (None, None) => {
+    let path = match (&source.path, &source.hf) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(repo)) => Some(hub::locate(source, repo)?),
+        (None, None) => None,
+    };
+    let kept = path.as_ref().and_then(|path| Kept::of(path, &effective.settings));
+    let spec = path.map_or_else(
+        || {
             demo::notice();
             ModelSpec::bytes(demo::IMAGE)
-        }
-    };
+        },
+        ModelSpec::path,
+    );
     let adapters = source.adapters.iter().enumerate();
-    Ok(adapters.fold(spec, |spec, (i, adapter)| spec.adapter(adapter_name(i), &adapter.path)))
+    let spec = adapters.fold(spec, |spec, (i, adapter)| spec.adapter(adapter_name(i), &adapter.path));
+    let known = kept.as_ref().and_then(Kept::read);
+    Ok((known.into_iter().fold(spec, ModelSpec::known_threads), kept))
 }
 
 /// Loads the model that was asked for. On a terminal the progress is shown.
@@ -36,10 +45,10 @@ pub(crate) fn spec(effective: &Effective) -> anyhow::Result<ModelSpec> {
 ///
 /// Why it cannot be loaded.
 pub(crate) fn engine(effective: &Effective, purpose: Purpose) -> anyhow::Result<(Runtime, ModelInfo)> {
-    let spec = spec(effective)?;
+    let (spec, kept) = spec(effective)?;
     let runtime = Runtime::builder().model("model", spec).engine(effective.engine_config(purpose));
     if !ui::stderr_is_terminal() || ui::terminal_is_dumb() {
-        return load(runtime.build_blocking(), effective);
+        return load(runtime.build_blocking(), effective, kept);
     }
     let shown = AtomicU32::new(100);
     let runtime = runtime.on_load(move |_, share| {
@@ -53,17 +62,24 @@ pub(crate) fn engine(effective: &Effective, purpose: Purpose) -> anyhow::Result<
     let runtime = runtime.build_blocking();
     // Back to the start of the line, and clear it.
     ui::ask("\r\x1b[K");
-    load(runtime, effective)
+    load(runtime, effective, kept)
 }
 
 /// What the model of a runtime can do.
-fn load(built: Result<Runtime, StartError>, effective: &Effective) -> anyhow::Result<(Runtime, ModelInfo)> {
+fn load(
+    built: Result<Runtime, StartError>,
+    effective: &Effective,
+    kept: Option<Kept>,
+) -> anyhow::Result<(Runtime, ModelInfo)> {
     let loaded = built.and_then(|runtime| {
         let info = block_on(runtime.load(None))?;
         Ok((runtime, info))
     });
     let (runtime, info) = loaded.map_err(plain)?;
     gpu::check_loaded(effective.settings.model.require_gpu, &info)?;
+    if let Some(kept) = kept {
+        kept.write(&info.threads);
+    }
     Ok((runtime, info))
 }
 

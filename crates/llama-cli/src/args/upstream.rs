@@ -27,6 +27,18 @@ const OF_COMMANDS: &[(&str, &str)] = &[
     ("cb", "cont-batching"),
     ("kvu", "kv-unified"),
     ("fit", "fit"),
+    ("pg", "pg"),
+    ("npl", "n-parallel"),
+    ("npp", "n-pp"),
+    ("ntg", "n-tg"),
+    ("pps", "pp-shared"),
+    ("tgs", "tg-separate"),
+    ("oe", "output-err"),
+    ("nopo", "no-op-offload"),
+    ("embd", "embeddings"),
+    ("mmp", "mmap"),
+    ("dio", "direct-io"),
+    ("rpc", "rpc"),
 ];
 
 /// Flags that ask for something else than an answer, and the command for that.
@@ -47,7 +59,6 @@ const COMMANDS: &[(&[&str], &str)] = &[
     (&["serve", "server"], "this program is no server; use `llama-cli chat` or `llama-cli run`"),
     (&["update"], "update it the way it was installed"),
     (&["licenses", "license", "credits"], LICENSES),
-    (&["bench", "batched-bench"], "use `llama-cli run --show-timings`"),
     (&["quantize", "perplexity", "fit-params"], "use llama.cpp's own program for it"),
 ];
 

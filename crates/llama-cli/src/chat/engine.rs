@@ -14,6 +14,7 @@ use super::session::{SavedModel, read_kv};
 use crate::exit::{self, Ended};
 use crate::interrupt::{self, Interrupts};
 use crate::settings::{Effective, Purpose};
+use crate::threads::Kept;
 use crate::{gpu, start, ui};
 
 /// More news than there can be: each percent once, the end, and a few presses of Ctrl+C.
@@ -77,7 +78,7 @@ impl Engine {
     ///
     /// Why there is no such model.
     pub(crate) fn start(effective: &Effective, kv: Option<Kv>) -> anyhow::Result<Self> {
-        let spec = start::spec(effective)?;
+        let (spec, kept) = start::spec(effective)?;
         let (sender, news) = sync_channel(MAX_NEWS);
         let given_up = Arc::new(AtomicBool::new(false));
         let at_prompt = Arc::new(Mutex::new(false));
@@ -86,6 +87,7 @@ impl Engine {
             runtime: Arc::clone(&runtime),
             requires_gpu: effective.settings.model.require_gpu,
             kv,
+            kept,
             sender: sender.clone(),
             at_prompt: Arc::clone(&at_prompt),
         };
@@ -256,17 +258,19 @@ struct Load {
     runtime: Arc<Runtime>,
     requires_gpu: bool,
     kv: Option<Kv>,
+    kept: Option<Kept>,
     sender: SyncSender<News>,
     at_prompt: Arc<Mutex<bool>>,
 }
 
 impl Load {
     fn run(self) {
-        let Self { runtime, requires_gpu, kv, sender, at_prompt } = self;
+        let Self { runtime, requires_gpu, kv, kept, sender, at_prompt } = self;
         let ended = runtime
             .load_blocking(None)
             .map_err(start::plain)
             .and_then(|info| gpu::check_loaded(requires_gpu, &info).map(|()| info))
+            .inspect(|info| kept.iter().for_each(|kept| kept.write(&info.threads)))
             .map(|info| Loaded { remark: kv.and_then(|kv| restore(&runtime, &info, &kv)), info: Box::new(info) });
         // Whoever drops it last waits for the engine, and that must not be this thread.
         drop(runtime);

@@ -14,7 +14,7 @@ use llama_core::{Device, devices};
 use serde::Serialize;
 
 use crate::exit::Ended;
-use crate::settings::{Effective, SourceArgs};
+use crate::settings::{Effective, LookArgs};
 use crate::{gpu, ui};
 
 /// Tell what this program can use on this machine, and why not.
@@ -28,7 +28,7 @@ pub(crate) struct DoctorArgs {
     json: bool,
 
     #[command(flatten)]
-    source: SourceArgs,
+    source: LookArgs,
 }
 
 /// All that is told. Its names are those of the JSON.
@@ -42,6 +42,7 @@ struct Report {
     backends: Vec<backends::Backend>,
     devices: Vec<Device>,
     cpu: machine::Cpu,
+    kernels: machine::Kernels,
     memory: machine::Memory,
     config: Config,
     cache: Option<cache::Cache>,
@@ -119,6 +120,7 @@ fn examine(settings: anyhow::Result<Effective>) -> Report {
         llama_cpp: program::LlamaCpp::new(),
         backends: backends::look(&devices),
         cpu,
+        kernels: machine::Kernels::look(),
         memory,
         config: Config { files: settings.map_or_else(|_| Vec::new(), |effective| effective.files) },
         cache: cache::Cache::look(),

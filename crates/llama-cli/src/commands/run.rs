@@ -85,6 +85,11 @@ pub(crate) fn run(mut args: RunArgs) -> anyhow::Result<()> {
     if let Some(remark) = answer::remark(&finished, info.sequence_limit).filter(|_| !calls) {
         ui::note(&remark);
     }
+    if finished.reason.is_complete() {
+        // The process ends now, and the system takes everything back at once; to take down model and context one by one takes
+        // longer. An answer that was cut short may still be computed, which must not go on at the exit.
+        let _stays = std::mem::ManuallyDrop::new(runtime);
+    }
     match finished.reason {
         FinishReason::Cancelled => Err(Ended(exit::INTERRUPTED).into()),
         reason => answer::completed(reason),

@@ -98,7 +98,7 @@ pub(crate) fn announce(effective: &Effective) {
 /// Why there is no such model.
 pub(crate) fn vocabulary(effective: &Effective) -> anyhow::Result<Model> {
     // As the engine loads it: what replaces metadata can change how text is tokenized.
-    let mut params = effective.settings.hardware.to_params();
+    let mut params = effective.settings.hardware.weights.to_params();
     params.vocab_only = true;
     let source = &effective.settings.model;
     Ok(match (&source.path, &source.hf) {

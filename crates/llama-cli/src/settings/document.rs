@@ -210,7 +210,11 @@ fn schema_of(row: &Row) -> Value {
     let texts = || json!({ "type": "array", "items": { "type": "string", "minLength": 1 } });
     let object = || json!({ "type": "object" });
     let mut schema = match row.kind {
-        Kind::Switch | Kind::OnOff(_) => json!({ "type": "boolean" }),
+        Kind::Switch => json!({ "type": "boolean" }),
+        Kind::OnOff(words) => {
+            let words = words.iter().map(|(word, _)| *word);
+            json!({ "anyOf": [{ "type": "boolean" }, { "enum": words.collect::<Vec<_>>() }] })
+        }
         Kind::Int { min, max, unset: [] } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Int { min, max, unset } => {
             json!({ "anyOf": [{ "type": "integer", "minimum": min, "maximum": max }, { "enum": unset }] })

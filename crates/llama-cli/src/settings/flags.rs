@@ -14,7 +14,7 @@ use super::table::{Also, GROUPS, Row, rows};
 use super::{Effective, document, resolve};
 use crate::logging;
 
-pub(crate) use some::{FetchArgs, PlanArgs};
+pub(crate) use some::{BenchSettings, FetchArgs, LookArgs, PlanArgs};
 
 mod some;
 
@@ -87,6 +87,11 @@ impl Typed {
         let effective = resolve::resolve(&around, &self.wanted, self.values()?)?;
         let subject = |key: &str| effective.set.get(key).map(Entry::subject).unwrap_or_default();
         logging::start(&effective.settings.log, subject)?;
+        // For the whole process, and before any model is loaded: its layout depends on it. Where nobody said anything,
+        // llama.cpp need not be started for it.
+        if effective.set.contains_key("hardware.kernels") {
+            llama_runtime::set_kernels(effective.settings.hardware.kernels);
+        }
         tracing::debug!(files = ?effective.files, set = effective.set.len(), "settings are read");
         Ok(effective)
     }

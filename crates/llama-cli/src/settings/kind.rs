@@ -128,6 +128,9 @@ impl Kind {
         let must = || self.must();
         match (self, &value) {
             (Self::Switch | Self::OnOff(_), Value::Bool(_)) => Ok(value),
+            (Self::OnOff(words), Value::String(text)) => {
+                words.iter().find(|(word, _)| word == text).map(|(_, on)| Value::Bool(*on)).ok_or_else(must)
+            }
             (Self::Int { min, max, unset }, Value::Number(number)) => match number.as_i64() {
                 Some(number) if unset.contains(&number) => Ok(Value::Null),
                 Some(number) if (*min..=*max).contains(&number) => Ok(value),

@@ -169,7 +169,7 @@ fn smaller_steps(settings: &mut Settings, merged: &Merged) {
 /// What only the engine's own check knows: values that have to fit each other.
 fn check(settings: &Settings, merged: &Merged) -> anyhow::Result<()> {
     let mut config = EngineConfig::default();
-    config.model = settings.hardware.clone();
+    config.model = settings.hardware.weights.clone();
     config.context = settings.context.clone();
     config.batch = settings.batch.clone();
     config.cache = settings.cache.clone();

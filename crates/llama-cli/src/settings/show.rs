@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_left_to_the_program_says_so() {
         let all = text(&shown(&Effective::default(), None, false));
-        assert!(all.contains("# threads ") && all.contains("# not set: one per core"), "{all}");
+        assert!(all.contains("# threads ") && all.contains("# not set: measured at load"), "{all}");
         assert!(all.contains("min_p = 0.05 "), "{all}");
     }
 }

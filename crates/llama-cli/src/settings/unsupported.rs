@@ -63,6 +63,8 @@ const fn refused(longs: &'static [&'static str], one_dash: &'static [&'static st
 pub(crate) const REFUSED: &[Refused] = &[
     refused(&["mmap"], &[], "use --load-mode mmap"),
     refused(&["no-mmap"], &[], "use --load-mode read"),
+    refused(&["direct-io"], &[], "use --load-mode direct_io"),
+    refused(&["tg-separate"], &[], "leave it out: sequences are computed together; `bench -npl 1` measures one alone"),
     refused(&["mlock"], &[], "use --load-mode mlock, or mmap_mlock to map the file too"),
     refused(
         &["draft", "draft-*", "*-draft", "spec-*", "model-draft", "lookup-cache-*", "mtp", "dflash", "eagle3"],

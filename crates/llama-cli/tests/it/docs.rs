@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use book::{Block, Kind};
 
 /// Commands that are run elsewhere, by how they begin, and where.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 19] = [
     ("git clone ", "it would copy the repository into itself"),
     ("cargo xtask chat", "a release build; the same program is tested here"),
     ("cargo xtask test", "runs this very test"),
@@ -26,6 +26,12 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("cargo deny", "needs the network"),
     ("cargo test -p llama-core --no-default-features", "with sanitizers: a build of its own"),
     ("cargo run -p llama-cli --no-default-features", "with sanitizers: a build of its own"),
+    ("RUSTC_BOOTSTRAP=1", "the kernels with sanitizers: a build of its own"),
+    ("CARGO_TARGET_", "the kernels under valgrind and in an emulator, which have to be installed"),
+    ("cd llama.cpp", "building upstream's programs: another repository"),
+    ("cmake -B build", "building upstream's programs: another repository"),
+    ("cmake --build build", "building upstream's programs: another repository"),
+    ("export LLAMA_", "names of upstream's programs, for benchmarks"),
 ];
 
 fn top() -> PathBuf {

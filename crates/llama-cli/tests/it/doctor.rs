@@ -32,6 +32,7 @@ fn the_report_says_what_the_program_is_and_what_it_found() {
         "backends",
         "devices",
         "cpu",
+        "kernels",
         "memory",
         "config",
         "cache",
@@ -76,7 +77,9 @@ fn a_person_gets_lines_with_problems_first() {
     let text = llama(&["doctor"]).success();
     let first = text.lines().next().unwrap();
     assert!(first == "No problems found." || first.starts_with("warning: "), "{text}");
-    for name in ["program", "llama.cpp", "backends", "processor", "memory", "config", "cache", "model", "terminal"] {
+    for name in
+        ["program", "llama.cpp", "backends", "processor", "kernels", "memory", "config", "cache", "model", "terminal"]
+    {
         assert!(text.lines().any(|line| line.starts_with(&format!("{name:12}"))), "{name} in {text}");
     }
     assert!(!text.contains('\x1b'));

@@ -9,6 +9,8 @@ mod batch_kill;
 mod batch_resume;
 #[cfg(unix)]
 mod batch_stop;
+mod bench;
+mod bench_serve;
 mod chat;
 mod chat_files;
 #[cfg(unix)]
@@ -22,6 +24,7 @@ mod flags;
 mod hub_server;
 #[cfg(unix)]
 mod interrupt;
+mod kernels;
 mod models;
 mod models_cache;
 mod models_errors;
@@ -38,4 +41,5 @@ mod run_prompt;
 mod settings;
 mod shells;
 mod template;
+mod threads;
 mod tokenize;

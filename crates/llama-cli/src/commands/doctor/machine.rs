@@ -1,6 +1,6 @@
 //! The processor, the memory and the terminal.
 
-use llama_core::{Device, DeviceKind, system_info};
+use llama_core::{Device, DeviceKind, kernels_in_use, system_info, why_no_kernels};
 use serde::Serialize;
 
 use super::Problem;
@@ -27,6 +27,16 @@ pub(super) struct Feature {
     pub(super) used: bool,
     /// Whether the processor has it; `None` where that is not known.
     pub(super) available: Option<bool>,
+}
+
+/// This program's own matrix kernels.
+#[derive(Debug, Serialize)]
+pub(super) struct Kernels {
+    pub(super) on: bool,
+    /// The instructions that they use here.
+    pub(super) instructions: Option<&'static str>,
+    /// Why they are off.
+    pub(super) why_not: Option<String>,
 }
 
 /// Main memory, in bytes.
@@ -71,6 +81,14 @@ impl Cpu {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             features,
         }
+    }
+}
+
+impl Kernels {
+    /// What holds, after the settings were read.
+    pub(super) fn look() -> Self {
+        let instructions = kernels_in_use();
+        Self { on: instructions.is_some(), instructions, why_not: why_no_kernels().map(|why| why.to_string()) }
     }
 }
 

@@ -7,7 +7,8 @@ use llama_core::gguf::GgufFile;
 use serde::Serialize;
 
 use super::Problem;
-use crate::settings::{Effective, Purpose};
+use crate::settings::{Effective, Purpose, Settings};
+use crate::threads::Kept;
 use crate::{demo, hub};
 
 /// The model that was asked for, or the demo model.
@@ -29,6 +30,41 @@ pub(super) struct Model {
     pub(super) fits: Option<bool>,
     /// Tokens of the longest context that fits, up to what it was trained with.
     pub(super) largest_context: Option<u32>,
+    /// What it would be computed with; of a file.
+    pub(super) threads: Option<Threads>,
+}
+
+/// Threads for answers and for prompts, as far as they are known before the model is loaded.
+#[derive(Debug, Serialize)]
+pub(super) struct Threads {
+    pub(super) decode: Option<u32>,
+    pub(super) prefill: Option<u32>,
+    /// `set`, `measured` by an earlier run, or `unknown`: measured with the next load.
+    pub(super) from: &'static str,
+}
+
+impl Threads {
+    fn look(path: &Path, settings: &Settings) -> Self {
+        let (decode, prefill) = (settings.context.threads, settings.context.threads_batch);
+        if decode.is_some() {
+            return Self { decode, prefill: prefill.or(decode), from: "set" };
+        }
+        match Kept::of(path, settings).and_then(|kept| kept.read()) {
+            Some(known) => {
+                Self { decode: Some(known.decode), prefill: prefill.or(Some(known.prefill)), from: "measured" }
+            }
+            None => Self { decode: None, prefill, from: "unknown" },
+        }
+    }
+}
+
+impl std::fmt::Display for Threads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.decode, self.prefill) {
+            (Some(decode), Some(prefill)) => write!(f, "{decode} for answers, {prefill} for prompts ({})", self.from),
+            _ => write!(f, "measured when it is loaded"),
+        }
+    }
 }
 
 impl Model {
@@ -56,7 +92,8 @@ impl Model {
     }
 
     fn file(path: &Path, effective: &Effective, problems: &mut Vec<Problem>) -> Self {
-        let mut model = Self { path: Some(path.to_owned()), ..Self::default() };
+        let threads = Some(Threads::look(path, &effective.settings));
+        let mut model = Self { path: Some(path.to_owned()), threads, ..Self::default() };
         let file = match GgufFile::open(path) {
             Ok(file) => file,
             Err(error) => {

@@ -46,6 +46,11 @@ pub(super) fn of(report: &Report) -> String {
     line(&mut out, "processor", &format!("{}, {} threads", report.cpu.description, report.cpu.threads));
     line(&mut out, "", &format!("used: {}", list(&of(true))));
     line(&mut out, "", &format!("not used: {}", list(&of(false))));
+    let kernels = match (report.kernels.instructions, &report.kernels.why_not) {
+        (Some(instructions), _) => format!("on: {instructions}"),
+        (None, why) => format!("off: {}", why.as_deref().unwrap_or("unknown")),
+    };
+    line(&mut out, "kernels", &kernels);
     line(&mut out, "memory", &format!("{} free of {}", size(report.memory.free), size(report.memory.total)));
     let files: Vec<String> = report.config.files.iter().map(|path| path.display().to_string()).collect();
     line(&mut out, "config", &list(&files));
@@ -94,6 +99,9 @@ fn model(out: &mut String, model: &Model) {
     if let Some(largest) = model.largest_context {
         let trained = model.trained_context.map(|tokens| format!(", trained with {tokens}")).unwrap_or_default();
         line(out, "", &format!("longest context that fits: {largest} tokens{trained}"));
+    }
+    if let Some(threads) = &model.threads {
+        line(out, "", &format!("threads: {threads}"));
     }
 }
 

@@ -95,7 +95,7 @@ impl TemplateSource {
 /// What is wrong with it.
 pub(crate) fn of_model(effective: &Effective, model: &Model) -> anyhow::Result<ChatTemplate> {
     let settings = &effective.settings;
-    Ok(match settings.chat.template.as_ref().or(settings.hardware.chat_template.as_ref()) {
+    Ok(match settings.chat.template.as_ref().or(settings.hardware.weights.chat_template.as_ref()) {
         Some(source) => ChatTemplate::from_model_with(model, source)?,
         None => ChatTemplate::from_model(model)?,
     })

@@ -58,6 +58,21 @@ some_settings! {
 }
 
 some_settings! {
+    /// Which model, and what the machine is used for: for the command that looks at both.
+    LookArgs: |row: &Row| {
+        matches!(row.group(), "model" | "log") || row.key.starts_with("chat.template") || row.key == "hardware.kernels"
+    }
+}
+
+some_settings! {
+    /// Which model, how it is loaded and laid out, how much is computed together, and what is kept: for measuring.
+    BenchSettings: |row: &Row| {
+        matches!(row.group(), "model" | "hardware" | "context" | "batch" | "cache" | "log")
+            && !matches!(row.key, "model.adapters" | "batch.max_sequences")
+    }
+}
+
+some_settings! {
     /// Whether there is a network.
     FetchArgs: |row: &Row| row.key == "model.offline" || row.group() == "log"
 }

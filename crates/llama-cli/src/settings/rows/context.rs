@@ -40,10 +40,10 @@ pub(super) const CONTEXT: &[Row] = &[
     Row::new("context.threads", "threads", THREADS, "Threads to compute with")
         .short('t')
         .env(&["LLAMA_ARG_THREADS"])
-        .unset("one per core"),
+        .unset("measured at load"),
     Row::new("context.threads_batch", "threads-batch", THREADS, "Threads to compute prompts with")
         .one_dash(&[("tb", "threads-batch")])
-        .unset("as context.threads")
+        .unset("as context.threads if that is set, else measured")
         .rare(),
     Row::new(
         "context.flash_attention",

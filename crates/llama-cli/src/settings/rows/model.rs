@@ -1,5 +1,7 @@
 //! Which model, and how its weights are loaded.
 
+use llama_runtime::KERNELS_VARIABLE;
+
 use crate::settings::kind::Kind;
 use crate::settings::table::{Also, Row};
 
@@ -46,6 +48,13 @@ pub(super) const MODEL: &[Row] = &[
 ];
 
 pub(super) const HARDWARE: &[Row] = &[
+    Row::new(
+        "hardware.kernels",
+        "kernels",
+        Kind::OnOff(&[("on", true), ("off", false)]),
+        "Use this program's own matrix kernels where the processor has the instructions for them",
+    )
+    .env(&[KERNELS_VARIABLE, "LLAMA_ARG_KERNELS"]),
     Row::new(
         "hardware.gpu_layers",
         "gpu-layers",

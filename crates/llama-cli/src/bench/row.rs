@@ -1,0 +1,183 @@
+//! What is told about one test: [`Row`]. Its names are those of `llama-bench`, and a few of ours.
+
+use std::time::{Duration, SystemTime};
+
+use llama_runtime::{GpuLayers, llama_cpp_version};
+use serde::Serialize;
+
+use super::lists::name;
+use super::matrix::Case;
+use super::samples;
+use super::subject::Machine;
+
+/// One test and its result.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct Row {
+    pub(super) build_commit: String,
+    pub(super) cpu_info: String,
+    pub(super) gpu_info: String,
+    pub(super) backends: String,
+    pub(super) model_filename: String,
+    pub(super) model_type: String,
+    pub(super) model_size: u64,
+    pub(super) model_n_params: u64,
+    pub(super) n_batch: u32,
+    pub(super) n_ubatch: u32,
+    pub(super) n_threads: u32,
+    pub(super) n_threads_batch: u32,
+    pub(super) type_k: String,
+    pub(super) type_v: String,
+    pub(super) n_gpu_layers: i64,
+    pub(super) no_kv_offload: bool,
+    pub(super) flash_attn: i32,
+    pub(super) load_mode: String,
+    pub(super) no_op_offload: bool,
+    pub(super) repack: bool,
+    pub(super) n_prompt: u32,
+    pub(super) n_gen: u32,
+    pub(super) n_depth: u32,
+    /// Sequences that are computed together; tokens are those of all.
+    pub(super) n_parallel: u32,
+    pub(super) is_pp_shared: bool,
+    pub(super) kv_unified: bool,
+    /// `on` or `off`: whether our matrix kernels computed.
+    pub(super) kernels: &'static str,
+    /// The instructions that they used.
+    pub(super) kernels_isa: Option<&'static str>,
+    pub(super) test_time: String,
+    pub(super) avg_ns: u64,
+    pub(super) stddev_ns: u64,
+    pub(super) avg_ts: f64,
+    pub(super) stddev_ts: f64,
+    pub(super) median_ts: f64,
+    /// Between these lies the middle half of the samples.
+    pub(super) q1_ts: f64,
+    pub(super) q3_ts: f64,
+    pub(super) samples_ns: Vec<u64>,
+    pub(super) samples_ts: Vec<f64>,
+}
+
+impl Row {
+    /// What is known before anything is measured.
+    pub(super) fn of(case: &Case, machine: &Machine, isa: Option<&'static str>) -> Self {
+        let (load, layout, test) = (&case.load, &case.layout, &case.test);
+        Self {
+            build_commit: llama_cpp_version(),
+            cpu_info: machine.cpu.clone(),
+            gpu_info: machine.gpu.clone(),
+            backends: machine.backends.clone(),
+            n_batch: layout.n_batch,
+            n_ubatch: layout.n_ubatch,
+            type_k: name(layout.type_k),
+            type_v: name(layout.type_v),
+            n_gpu_layers: match load.gpu_layers {
+                GpuLayers::All => -1,
+                GpuLayers::AtMost(layers) => layers.into(),
+            },
+            no_kv_offload: !layout.kv_offload,
+            load_mode: name(load.load_mode),
+            no_op_offload: !layout.op_offload,
+            repack: load.repack,
+            n_prompt: test.n_prompt,
+            n_gen: test.n_gen,
+            n_depth: test.n_depth,
+            n_parallel: test.n_parallel,
+            is_pp_shared: test.shared,
+            kv_unified: test.unified,
+            kernels: if isa.is_some() { "on" } else { "off" },
+            kernels_isa: isa,
+            test_time: timestamp(SystemTime::now()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the result: how long each repetition took for so many tokens.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "times and numbers of tokens, in nanoseconds below 2^53"
+    )]
+    pub(super) fn measured(&mut self, spent: &[Duration], tokens: u64) {
+        // A clock that did not move would make a speed that is no number.
+        let nanos = spent.iter().map(|spent| u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX).max(1));
+        self.samples_ns = nanos.collect();
+        let times: Vec<f64> = self.samples_ns.iter().map(|ns| *ns as f64).collect();
+        self.samples_ts = times.iter().map(|ns| tokens as f64 * 1e9 / ns).collect();
+        self.avg_ns = samples::mean(&times) as u64;
+        self.stddev_ns = samples::deviation(&times) as u64;
+        self.avg_ts = samples::mean(&self.samples_ts);
+        self.stddev_ts = samples::deviation(&self.samples_ts);
+        self.median_ts = samples::median(&self.samples_ts);
+        self.q1_ts = samples::quantile(&self.samples_ts, 0.25);
+        self.q3_ts = samples::quantile(&self.samples_ts, 0.75);
+    }
+
+    /// Whether this is the same test as another, but for our kernels.
+    pub(super) fn is_other_side_of(&self, other: &Self) -> bool {
+        let aside = |row: &Self| {
+            let mut row = Self { kernels: "", kernels_isa: None, test_time: String::new(), ..row.clone() };
+            row.measured(&[], 0);
+            row
+        };
+        self.kernels != other.kernels && aside(self) == aside(other)
+    }
+}
+
+/// The time as RFC 3339 writes it: `2026-01-31T23:59:59Z`.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Years that begin in March, in eras of 400 of them, which have 146097 days each.
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn speeds_are_those_of_each_repetition() {
+        let mut row = Row::default();
+        row.measured(&[Duration::from_millis(100), Duration::from_millis(200)], 20);
+        assert_eq!(
+            (row.samples_ns.as_slice(), row.samples_ts.as_slice()),
+            (&[100_000_000, 200_000_000][..], &[200.0, 100.0][..])
+        );
+        assert_eq!((row.avg_ns, row.avg_ts, row.median_ts, row.q1_ts), (150_000_000, 150.0, 150.0, 125.0));
+        assert!((row.stddev_ts - 70.710_678).abs() < 1e-5);
+        row.measured(&[Duration::ZERO], 1);
+        assert!(row.avg_ts.is_finite());
+    }
+
+    #[test]
+    fn two_sides_are_one_test_with_other_kernels() {
+        let mut on = Row { kernels: "on", kernels_isa: Some("AVX2"), n_gen: 8, ..Row::default() };
+        let mut off = Row { kernels: "off", kernels_isa: None, ..on.clone() };
+        on.measured(&[Duration::from_secs(1)], 8);
+        off.measured(&[Duration::from_secs(2)], 8);
+        assert!(on.is_other_side_of(&off) && !on.is_other_side_of(&on));
+        assert!(!on.is_other_side_of(&Row { n_gen: 9, ..off }));
+    }
+}
