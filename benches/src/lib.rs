@@ -4,7 +4,11 @@
 //! [`Plan::measure`] interleaves the loops, [`Ratio`] says how sure the result is, [`Options`] are the command line.
 
 mod clock;
+// Here, so that its tests are tests: a benchmark has a `main` and no tests.
+#[path = "../compare/compare.rs"]
+pub mod compare;
 mod interleave;
+pub mod models;
 mod options;
 mod percentiles;
 mod ratio;

@@ -1,0 +1,57 @@
+//! Whole processes: the demo model is loaded, answers with one token, and the process ends.
+
+use std::process::Command;
+use std::time::Duration;
+
+use llama_testkit::golden;
+
+use super::child;
+use super::results::{Case, Measure, Section, Side};
+use super::run::{Run, turns};
+use crate::Failure;
+
+const LIMIT: Duration = Duration::from_secs(30);
+const PROMPT: &str = "Who are you?";
+/// Processes of each side in a round.
+const AT_ONCE: usize = 5;
+
+pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
+    run.begin(Section::Start);
+    let named = [(Side::Upstream, "LLAMA_COMPLETION_BIN"), (Side::UpstreamCli, "LLAMA_UPSTREAM_CLI_BIN")];
+    let named = named.into_iter().filter(|(_, name)| run.programs.upstream(name).is_some()).map(|(side, _)| side);
+    let sides: Vec<Side> = [Side::On, Side::Off].into_iter().chain(named).collect();
+    let case = Case::new(Measure::Start, "demo", "q8_0", 1);
+    let mut rounds = run.rounds(Section::Start);
+    while let Some(round) = rounds.next() {
+        for _ in 0..AT_ONCE {
+            for side in turns(&sides, round) {
+                run.attempt(side, "start", |run| {
+                    let took = child::run(command(run, side), LIMIT)?.took;
+                    run.results.push(case.clone(), side, took.as_secs_f64() * 1e3);
+                    Ok(())
+                });
+            }
+        }
+        run.save()?;
+    }
+    Ok(())
+}
+
+/// A process of a side that writes one token.
+fn command(run: &Run<'_>, side: Side) -> Command {
+    let upstream = match side {
+        Side::Upstream => run.programs.upstream("LLAMA_COMPLETION_BIN"),
+        Side::UpstreamCli => run.programs.upstream("LLAMA_UPSTREAM_CLI_BIN"),
+        _ => None,
+    };
+    let mut command = child::command(upstream.unwrap_or(&run.programs.ours), &run.programs.home);
+    match side {
+        Side::Upstream => _ = command.arg("-no-cnv"),
+        Side::UpstreamCli => _ = command.arg("-st"),
+        Side::On => _ = command.args(["run", "--kernels", "on"]),
+        _ => _ = command.args(["run", "--kernels", "off"]),
+    }
+    command.arg("-m").arg(golden::demo_model_path()).args(["-p", PROMPT, "-n", "1", "--temp", "0"]);
+    command.args(["-t", &run.options.threads.to_string()]);
+    command
+}

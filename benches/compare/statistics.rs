@@ -1,0 +1,78 @@
+//! Median and quartiles of a few samples.
+
+use std::fmt;
+
+use crate::Ratio;
+
+/// The middle of samples, and how far they lie apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    /// The lower and the upper quartile.
+    pub(crate) quartiles: [f64; 2],
+}
+
+impl Spread {
+    /// `None` if there is no sample, or one is no number.
+    pub(crate) fn of(samples: &[f64]) -> Option<Self> {
+        let all = Ratio::of(&[samples.to_vec()])?;
+        Some(Self { median: all.median, quartiles: [all.spread[1], all.spread[2]] })
+    }
+
+    /// Of the samples divided by those of a reference, pair by pair; what has no partner is left out.
+    pub(crate) fn of_ratios(samples: &[f64], reference: &[f64]) -> Option<Self> {
+        let ratios: Vec<f64> = samples.iter().zip(reference).map(|(own, other)| own / other).collect();
+        Self::of(&ratios)
+    }
+}
+
+impl fmt::Display for Spread {
+    /// As ratios are printed in tables, with two digits unless another precision is asked for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { median, quartiles: [low, high] } = self;
+        let digits = f.precision().unwrap_or(2);
+        write!(f, "{median:.digits$} [{low:.digits$}, {high:.digits$}]")
+    }
+}
+
+/// The least of the samples that so many percent of all are not above; `None` if there is none.
+pub(crate) fn percentile(samples: &[f64], percent: f64) -> Option<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of samples; a cast from float saturates"
+    )]
+    let place = (sorted.len() as f64 * percent / 100.0).ceil() as usize;
+    sorted.get(place.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_shows_its_quartiles() {
+        let ratio = Spread::of_ratios(&[2.0, 6.0, 8.0, 4.0, 10.0], &[2.0; 5]).expect("there are samples");
+        assert_eq!(ratio.to_string(), "3.00 [2.00, 4.00]");
+    }
+
+    #[test]
+    fn what_was_not_measured_in_both_does_not_count() {
+        assert_eq!(Spread::of_ratios(&[2.0, 9.0], &[1.0]).map(|ratio| ratio.median), Some(2.0));
+        assert_eq!(Spread::of_ratios(&[], &[1.0]), None);
+        assert_eq!(Spread::of_ratios(&[1.0], &[0.0]), None);
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_samples() {
+        let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(
+            [0.0, 50.0, 99.0, 100.0].map(|percent| percentile(&samples, percent)),
+            [1.0, 100.0, 198.0, 200.0].map(Some)
+        );
+        assert_eq!(percentile(&[], 50.0), None);
+    }
+}
