@@ -70,26 +70,44 @@ mod step {
 
 #[cfg(feature = "bindgen")]
 #[path = "../../crates/llama-sys/build/bindings.rs"]
-#[allow(unreachable_pub, reason = "the file is a module of llama-sys's build program too")]
+#[allow(unreachable_pub, reason = "a part of llama-sys's build program, which declares what it builds")]
 mod bindings;
+#[cfg(feature = "bindgen")]
+#[path = "../../crates/llama-sys/build/fingerprint.rs"]
+#[allow(dead_code, clippy::duplicate_mod, reason = "a part of llama-sys's build program, and of its part above")]
+mod fingerprint;
+#[cfg(feature = "bindgen")]
+#[path = "../../crates/llama-sys/build/patch.rs"]
+mod patch;
+#[cfg(feature = "bindgen")]
+#[path = "../../crates/llama-sys/build/patched.rs"]
+#[allow(dead_code, reason = "a part of llama-sys's build program")]
+mod patched;
+#[cfg(feature = "bindgen")]
+#[path = "../../crates/llama-sys/build/pin.rs"]
+#[allow(dead_code, reason = "a part of llama-sys's build program")]
+mod pin;
 
 #[cfg(feature = "bindgen")]
 mod step {
     use std::fs;
 
-    use super::{Mode, bindings};
+    use super::{Mode, bindings, patched, pin};
     use crate::outcome::Failure;
     use crate::workspace;
 
+    const CRATE: &str = "crates/llama-sys";
     const CHECKED_IN: &str = "crates/llama-sys/src/bindings.rs";
-    const SHIM: &str = "crates/llama-sys/shim";
-    /// The package that carries llama.cpp's sources.
-    const CARRIER: &str = "llama-cpp-sys-2";
 
     pub(super) fn run(mode: Mode) -> Result<(), Failure> {
         let root = workspace::root();
-        let tree = workspace::package_dir(&root.join("vendor/llama.cpp/Cargo.toml"), CARRIER)?.join("llama.cpp");
-        let shim = root.join(SHIM);
+        let crate_dir = root.join(CRATE);
+        let work_dir = workspace::target_dir()?.join("xtask-bindgen");
+        let pin = pin::Pin::read(&crate_dir).map_err(Failure::new)?;
+        let tree = pin::find(&pin, &work_dir.join("pin"), workspace::cargo().get_program())
+            .and_then(|dir| patched::tree(dir, &pin, &work_dir))
+            .map_err(Failure::new)?;
+        let shim = crate_dir.join("shim");
         let header = shim.join("shim.h");
         let include_dirs = [shim, tree.join("include"), tree.join("ggml/include")];
         let fresh = bindings::generate(&include_dirs, &header);

@@ -24,23 +24,7 @@ pub(crate) fn members() -> Result<Vec<Member>, Failure> {
     Ok(metadata["packages"].items().iter().map(Member::read).collect())
 }
 
-/// The folder of package `name` among everything that the manifest depends on, as its lock file says.
-/// Cargo fetches it first if it is not on this machine.
-#[cfg_attr(not(feature = "bindgen"), expect(dead_code, reason = "only the generator looks packages up"))]
-pub(crate) fn package_dir(manifest: &Path, name: &str) -> Result<PathBuf, Failure> {
-    let metadata = metadata(&["--locked"], manifest)?;
-    manifest_of(&metadata, name)
-        .and_then(|path| path.parent().map(Path::to_path_buf))
-        .ok_or_else(|| Failure::new(format!("{} does not depend on {name}", manifest.display())))
-}
-
-fn manifest_of(metadata: &Value, name: &str) -> Option<PathBuf> {
-    let package = metadata["packages"].items().iter().find(|package| package["name"].text() == name)?;
-    Some(PathBuf::from(package["manifest_path"].text()))
-}
-
 /// The folder cargo builds into.
-#[cfg_attr(feature = "bindgen", expect(dead_code, reason = "the generator is started with that folder"))]
 pub(crate) fn target_dir() -> Result<PathBuf, Failure> {
     let metadata = metadata(&["--no-deps"], &root().join("Cargo.toml"))?;
     Ok(PathBuf::from(metadata["target_directory"].text()))
@@ -101,13 +85,6 @@ mod tests {
         {"name":"other","manifest_path":"/r/other/Cargo.toml","dependencies":[{"name":"carrier","kind":null}],"targets":[]},
         {"name":"carrier","manifest_path":"/r/carrier-1.0/Cargo.toml","dependencies":[{"name":"dep","kind":"dev"}],
          "targets":[{"kind":["lib"],"name":"carrier"},{"kind":["example"],"name":"stream"}]}]}"#;
-
-    #[test]
-    fn a_package_is_found_by_its_name_and_not_where_it_is_a_dependency() {
-        let metadata = json::parse(METADATA).unwrap();
-        assert_eq!(manifest_of(&metadata, "carrier"), Some(PathBuf::from("/r/carrier-1.0/Cargo.toml")));
-        assert_eq!(manifest_of(&metadata, "dep"), None);
-    }
 
     #[test]
     fn a_member_knows_its_dependencies_and_examples() {

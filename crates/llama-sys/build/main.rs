@@ -14,6 +14,7 @@ mod fingerprint;
 mod installed;
 mod link;
 mod patch;
+mod patched;
 mod pin;
 mod shim;
 mod source;

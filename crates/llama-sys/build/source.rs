@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env::Plan;
 use crate::pin::{self, Pin};
-use crate::{fail, fingerprint, patch};
-
-/// The parts of the tree that a build reads.
-const NEEDED: &[&str] = &["CMakeLists.txt", "LICENSE", "cmake", "common", "ggml", "include", "src", "vendor"];
+use crate::{fail, fingerprint, patched};
 
 /// Where the sources and headers are.
 #[derive(Debug)]
@@ -72,55 +69,16 @@ fn checkout(dir: &Path) -> PathBuf {
     if !dir.join("include/llama.h").is_file() {
         fail(format!("LLAMA_CPP_DIR is {}, which is no checkout of llama.cpp (no include/llama.h)", dir.display()));
     }
-    for part in NEEDED {
+    for part in patched::NEEDED {
         println!("cargo::rerun-if-changed={}", dir.join(part).display());
     }
     dir.to_owned()
 }
 
 fn pinned(plan: &Plan, pin: &Pin) -> PathBuf {
-    let dir = pin::find(pin, &plan.out_dir.join("pin"), &plan.cargo).unwrap_or_else(|error| fail(error));
-    if pin.patches.is_empty() {
-        return dir;
-    }
-    let names = pin.patches.iter().map(|(name, text)| format!("{name}\n{text}")).collect::<String>();
-    let copy = plan.native_dir.join(format!("tree-{}-{}", pin.version(), fingerprint::of_text(&names)));
-    patched(&dir, &copy, pin).unwrap_or_else(|error| fail(error));
-    copy
-}
-
-/// Made under another name and renamed, so that a folder of the right name is always complete.
-fn patched(dir: &Path, copy: &Path, pin: &Pin) -> Result<(), String> {
-    if copy.is_dir() {
-        return Ok(());
-    }
-    let unfinished = copy.with_extension("unfinished");
-    let in_words = |error| format!("cannot copy the llama.cpp source to {}: {error}", unfinished.display());
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(in_words)?;
-    }
-    for part in NEEDED {
-        copy_all(&dir.join(part), &unfinished.join(part)).map_err(in_words)?;
-    }
-    for (name, text) in &pin.patches {
-        patch::apply(text, &unfinished).map_err(|error| format!("{name} does not apply: {error}"))?;
-    }
-    fs::rename(&unfinished, copy).map_err(in_words)
-}
-
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
-    if from.is_file() {
-        if let Some(parent) = to.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        // Not `fs::copy`: a read-only source would make the copy read-only, and patches write to it.
-        return fs::write(to, fs::read(from)?);
-    }
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        copy_all(&entry.path(), &to.join(entry.file_name()))?;
-    }
-    Ok(())
+    pin::find(pin, &plan.out_dir.join("pin"), &plan.cargo)
+        .and_then(|dir| patched::tree(dir, pin, &plan.native_dir))
+        .unwrap_or_else(|error| fail(error))
 }
 
 /// Another llama.h may have other functions; other layouts are refused later, by the C++ compiler.

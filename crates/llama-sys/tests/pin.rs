@@ -16,6 +16,8 @@ mod file_api;
 mod fingerprint;
 #[path = "../build/patch.rs"]
 mod patch;
+#[path = "../build/patched.rs"]
+mod patched;
 #[path = "../build/pin.rs"]
 #[allow(dead_code, reason = "the build program uses the rest")]
 mod pin;
@@ -142,6 +144,31 @@ fn a_patch_never_leaves_the_tree() {
     }
     assert!(patch::apply("no patch at all", dir.path()).is_err());
     assert!(patch::apply("--- a/src/a.c\n+++ b/src/a.c\n@@ -1,3 +1,3 @@\n one\n", dir.path()).is_err());
+}
+
+#[test]
+fn a_patched_tree_is_a_whole_copy_made_once() {
+    let (dir, work_dir) = (patchable(), tempfile::tempdir().unwrap());
+    for part in patched::NEEDED {
+        let folder = dir.path().join(part);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("file"), part).unwrap();
+    }
+    let pin = pin::Pin {
+        manifest: String::new(),
+        lock: String::new(),
+        patches: vec![("0001-change.patch".to_owned(), CHANGE.replace("a/old.c", "a/src/old.c"))],
+        read_from: PathBuf::new(),
+    };
+    fs::write(dir.path().join("src/old.c"), "gone\n").unwrap();
+    let copy = patched::tree(dir.path().to_owned(), &pin, work_dir.path()).unwrap();
+    assert!(patched::NEEDED.iter().all(|part| copy.join(part).join("file").is_file()));
+    assert!(copy.join("new/b.c").is_file() && !copy.join("src/old.c").exists());
+    assert!(!dir.path().join("new/b.c").exists(), "the shared one stays as it is");
+    fs::remove_file(dir.path().join("src/a.c")).unwrap();
+    assert_eq!(patched::tree(dir.path().to_owned(), &pin, work_dir.path()), Ok(copy), "not made again");
+    let plain = pin::Pin { patches: Vec::new(), ..pin };
+    assert_eq!(patched::tree(dir.path().to_owned(), &plain, work_dir.path()), Ok(dir.path().to_owned()));
 }
 
 #[test]

@@ -71,7 +71,7 @@ pub(super) const LAYERS: &[Layer] = &[
     Layer { package: "llama-rs-benches", ours: &["llama-sys", "llama-core", "llama-runtime", TEST_KIT], others: None },
     Layer { package: "llama-rs-examples", ours: &["llama-core", "llama-runtime"], others: None },
     Layer { package: "llama-rs-tests", ours: &["llama-core", "llama-runtime", "llama-cli", TEST_KIT], others: None },
-    Layer { package: "xtask", ours: &[], others: Some(&["bindgen"]) },
+    Layer { package: "xtask", ours: &[], others: Some(&["bindgen", "serde_json"]) },
 ];
 
 /// A set of files, by path from the top of the workspace.
