@@ -11,10 +11,9 @@ mod sampling;
 #[path = "step/stream.rs"]
 mod stream;
 
+use llama_rs_benches::models::{Shape, TYPES};
 use llama_rs_benches::{Failure, Options, load_warning};
-use llama_testkit::gguf::DType;
-use llama_testkit::models::Llama;
-use llama_testkit::{fixtures, golden, vocab::Vocab};
+use llama_testkit::{fixtures, golden};
 use std::path::PathBuf;
 
 fn main() -> Result<(), Failure> {
@@ -44,19 +43,8 @@ fn models(options: &Options) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
     if options.wants_model("demo-q8_0") {
         models.push(("demo-q8_0", golden::demo_model_path()));
     }
-    if options.wants_model("bench_200m") {
-        let shape = Llama {
-            vocab: Vocab::bpe().padded_to(102_400),
-            dtype: DType::Q8_0,
-            n_layer: 16,
-            n_embd: 768,
-            n_head: 12,
-            n_head_kv: 4,
-            head_dim: 64,
-            n_ff: 2048,
-            ..Llama::bench_100m()
-        };
-        models.push(("bench_200m", fixtures::shared("bench_200m", &shape.file())?));
+    if options.wants_model("0.2b") {
+        models.push(("0.2b", Shape::Small.file(TYPES[0])?));
     }
     Ok(models)
 }

@@ -8,31 +8,27 @@
 #[path = "threads/raw.rs"]
 mod raw;
 
+use llama_rs_benches::models::{Shape, TYPES};
+use llama_rs_benches::neighbour::{Neighbour, SPIN, spin};
 use llama_rs_benches::{Failure, Piece, load_warning, rounds, time};
-use llama_testkit::gguf::DType;
-use llama_testkit::models::Llama;
-use llama_testkit::{fixtures, vocab::Vocab};
+use llama_testkit::fixtures;
 use raw::{Steps, Threads, Waiting};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
-/// Makes this program a neighbour: it computes until it is killed, or ten minutes.
-const NEIGHBOUR: &str = "--be-a-neighbour";
 /// Sequences of a step, and steps; then the tokens of a prompt.
 const WORK: [(usize, usize); 3] = [(1, 16), (8, 12), (128, 1)];
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.iter().any(|arg| arg == NEIGHBOUR) {
-        be_busy();
-        return Ok(());
+    if args.iter().any(|arg| arg == SPIN) {
+        spin();
     }
     let number = |name| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)?.parse::<u32>().ok());
     let quick = !args.iter().any(|arg| arg == "--bench");
     let n_rounds = if quick { 1 } else { number("--blocks").unwrap_or(8) as usize };
     let most = number("--threads").unwrap_or(2);
     llama_core::system_info();
-    let path = if quick { fixtures::tiny_llama().to_owned() } else { model()? };
+    let path = if quick { fixtures::tiny_llama().to_owned() } else { Shape::Small.file(TYPES[0])? };
     if let Some(warning) = load_warning().filter(|_| !quick) {
         println!("{warning}");
     }
@@ -95,47 +91,4 @@ fn table(path: &Path, work: &Work) -> Result<(), Failure> {
         println!("{rate:8.0}  {median:5.2}x ({low:.2}..{high:.2})  {name}");
     }
     Ok(())
-}
-
-/// The model of 0.2 billion parameters that `kernels` measures.
-fn model() -> Result<PathBuf, Failure> {
-    let shape = Llama {
-        vocab: Vocab::bpe().padded_to(102_400),
-        dtype: DType::Q8_0,
-        n_layer: 16,
-        n_embd: 768,
-        n_head: 12,
-        n_head_kv: 4,
-        head_dim: 64,
-        n_ff: 2048,
-        ..Llama::bench_100m()
-    };
-    Ok(fixtures::shared("bench_200m", &shape.file())?)
-}
-
-/// Ends with this.
-struct Neighbour(Child);
-
-impl Neighbour {
-    fn start() -> Result<Self, Failure> {
-        let program = std::env::current_exe()?;
-        Ok(Self(Command::new(program).arg(NEIGHBOUR).stdin(Stdio::null()).spawn()?))
-    }
-}
-
-impl Drop for Neighbour {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn be_busy() {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(600);
-    let mut sum = 0_u64;
-    while std::time::Instant::now() < end {
-        for n in 0..1_000_000 {
-            sum = std::hint::black_box(sum.wrapping_add(n));
-        }
-    }
 }

@@ -12,7 +12,6 @@ mod client;
 mod docs;
 mod goals;
 mod memory;
-mod neighbour;
 mod options;
 mod plots;
 mod programs;
@@ -41,6 +40,7 @@ use run::Run;
 
 use crate::Failure;
 use crate::models::Shape;
+use crate::neighbour;
 
 /// Does what the command line asks for. The exit code is 1 for a command line that is not understood, programs that are not
 /// where they should be, files that cannot be written, and when a program failed while it was measured: that one is told and

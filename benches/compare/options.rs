@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::results::Section;
 use crate::Failure;
 use crate::models::{FileType, Shape, TYPES};
+use crate::neighbour::SPIN;
 
 const USAGE: &str = "\
 usage: cargo bench -p llama-rs-benches --bench compare -- [WHAT] [OPTIONS]
@@ -86,7 +87,7 @@ impl Options {
                 "--help" | "-h" => options.task = Task::Help,
                 "models" => options.task = Task::Models,
                 "draw" => options.task = Task::Draw(None),
-                "spin" => options.task = Task::Spin,
+                SPIN => options.task = Task::Spin,
                 file if options.task == Task::Draw(None) && !file.starts_with('-') => {
                     options.task = Task::Draw(Some(file.into()));
                 }

@@ -2,7 +2,7 @@
 //! settings; alone on the machine and beside a process that keeps a core busy.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
@@ -10,9 +10,10 @@ use super::results::{Case, Measure, Section, Side};
 use super::run::{Run, turns};
 use super::server::{Served, Server};
 use super::workload::{Size, Workload};
-use super::{child, neighbour, say};
+use super::{child, say};
 use crate::Failure;
 use crate::models::{Shape, TYPES};
+use crate::neighbour::Neighbour;
 
 const LIMIT: Duration = Duration::from_secs(180);
 const N_VOCAB: u32 = 102_400;
@@ -63,6 +64,7 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     if let Some(program) = &upstream {
         for (busy, best) in [false, true].into_iter().zip(&mut best) {
             *best = run.attempt(Side::Upstream, "serving", |run| choose(run, program, &setting, busy));
+            run.save()?;
         }
     }
     while let Some(round) = rounds.next() {
@@ -74,7 +76,7 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
                 }
                 let work = if busy { "serving beside a neighbour" } else { "serving" };
                 run.attempt(side, work, |run| {
-                    let _neighbour = busy.then(neighbour::start).transpose()?;
+                    let _neighbour = busy.then(Neighbour::start).transpose()?;
                     let served = match chosen.filter(|_| side == Side::Upstream) {
                         Some((program, args)) => upstreams(run, program, &setting, args)?,
                         None => ours(run, &setting, side == Side::On)?,
@@ -153,13 +155,22 @@ fn upstreams(run: &Run<'_>, program: &Path, setting: &Setting, args: &[String]) 
     Ok(served)
 }
 
-/// The settings with which upstream's server answers the fastest.
+/// The settings with which upstream's server answers the fastest, as far as there is time to try them: a sixth of the section's
+/// for each of the two cases, then no other is begun.
 fn choose(run: &mut Run<'_>, program: &Path, setting: &Setting, busy: bool) -> Result<Vec<String>, Failure> {
     let mut tried = Vec::new();
     let mut last_error = None;
-    let most = if run.options.quick { 2 } else { usize::MAX };
-    for args in settings(&setting.workload, run.options.threads).into_iter().take(most) {
-        let _neighbour = busy.then(neighbour::start).transpose()?;
+    let mut settings = settings(&setting.workload, run.options.threads);
+    if busy {
+        // Beside a neighbour the one with a thread less is the likeliest.
+        settings.reverse();
+    }
+    let end = Instant::now() + run.options.time_for(Section::Serving) / 6;
+    for args in settings {
+        if !tried.is_empty() && Instant::now() > end {
+            break;
+        }
+        let _neighbour = busy.then(Neighbour::start).transpose()?;
         match upstreams(run, program, setting, &args) {
             Ok(served) => tried.push((served.rate, args)),
             // Other versions may not know a flag.

@@ -9,6 +9,7 @@ mod clock;
 pub mod compare;
 mod interleave;
 pub mod models;
+pub mod neighbour;
 mod options;
 mod percentiles;
 mod ratio;
