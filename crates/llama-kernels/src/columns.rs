@@ -39,6 +39,8 @@ pub(crate) struct Prepared {
     /// Sums over groups of 32 values, where weights have offsets.
     sums: Vec<f32>,
     n_columns: usize,
+    /// What a column has of each, in the order of the fields.
+    each: [usize; 5],
 }
 
 /// One prepared column, by address.
@@ -60,26 +62,22 @@ impl Prepared {
             starts: Vec::new(),
             sums: Vec::new(),
             n_columns: 0,
+            each: [0; 5],
         }
-    }
-
-    /// How many columns are prepared.
-    pub(crate) fn len(&self) -> usize {
-        self.n_columns
     }
 
     /// `index` is below the number of columns.
     #[inline(always)]
     pub(crate) fn column(&self, index: usize) -> Column {
         assert!(index < self.n_columns, "a pass asks for columns that there are");
-        // Within the vector or one past its end, since every column has an equal share of it.
-        let part = |len: usize| len / self.n_columns * index;
+        // Within the vector or one past its end, since there are as many of `each` as columns.
+        let [values, floats, scales, starts, sums] = self.each.map(|each| each * index);
         Column {
-            values: self.values.as_ptr().wrapping_add(part(self.values.len())),
-            floats: self.floats.as_ptr().wrapping_add(part(self.floats.len())),
-            scales: self.scales.as_ptr().wrapping_add(part(self.scales.len())),
-            starts: self.starts.as_ptr().wrapping_add(part(self.starts.len())),
-            sums: self.sums.as_ptr().wrapping_add(part(self.sums.len())),
+            values: self.values.as_ptr().wrapping_add(values),
+            floats: self.floats.as_ptr().wrapping_add(floats),
+            scales: self.scales.as_ptr().wrapping_add(scales),
+            starts: self.starts.as_ptr().wrapping_add(starts),
+            sums: self.sums.as_ptr().wrapping_add(sums),
         }
     }
 }
@@ -97,18 +95,21 @@ fn bias<S: Simd>(kind: Kind) -> i32 {
 /// Fills `into`. Called through [`Simd::prepare`], which compiles it for the instructions.
 #[inline(always)]
 pub(crate) fn prepare<S: Simd>(_simd: S, what: &Prepare<'_>, into: &mut Prepared) {
-    let total = what.n_values * what.n_columns;
-    let sizes = match what.kind.column_type() {
-        ColumnType::F16 | ColumnType::Bf16 => [0, total, 0, 0, 0],
-        ColumnType::Q8_0 => [total / 4 * S::STEP, 0, total / 32, total / 32, 0],
-        ColumnType::Q8K => [total / 4 * S::STEP, 0, total / 256, total / 16, total / 32],
+    let (n, steps) = (what.n_values, what.n_values / 4 * S::STEP);
+    // Nothing that the kernels of the kind do not read.
+    let each = match what.kind {
+        Kind::F16 | Kind::Bf16 => [0, n, 0, 0, 0],
+        Kind::Q8_0 | Kind::Q4_0 => [steps, 0, n / 32, n / 32, 0],
+        Kind::Q6K => [steps, 0, n / 256, n / 16, 0],
+        Kind::Q4K | Kind::Q5K => [steps, 0, n / 256, 0, n / 32],
     };
     into.n_columns = what.n_columns;
-    into.values.resize(sizes[0], 0);
-    into.floats.resize(sizes[1], 0.0);
-    into.scales.resize(sizes[2], 0.0);
-    into.starts.resize(sizes[3], 0);
-    into.sums.resize(sizes[4], 0.0);
+    into.each = each;
+    into.values.resize(each[0] * what.n_columns, 0);
+    into.floats.resize(each[1] * what.n_columns, 0.0);
+    into.scales.resize(each[2] * what.n_columns, 0.0);
+    into.starts.resize(each[3] * what.n_columns, 0);
+    into.sums.resize(each[4] * what.n_columns, 0.0);
     for index in 0..what.n_columns {
         let column = what.column(index);
         match what.kind.column_type() {
@@ -164,12 +165,12 @@ fn q8_k<S: Simd>(blocks: &[Q8K], index: usize, what: &Prepare<'_>, into: &mut Pr
     for (b, block) in blocks.iter().enumerate() {
         steps::<S>(&block.qs, &mut values[b * 64 * S::STEP..][..64 * S::STEP]);
         scales[b] = f32::from_le_bytes(block.d);
-        let group = |i: usize| i32::from(i16::from_le_bytes(block.bsums[i]));
-        for i in 0..16 {
-            starts[b * 16 + i] = -bias * group(i);
-        }
-        for i in 0..8 {
-            sums[b * 8 + i] = (group(2 * i) + group(2 * i + 1)) as f32;
-        }
+    }
+    let groups = blocks.iter().flat_map(|block| block.bsums.as_chunks::<2>().0);
+    for (starts, pair) in starts.chunks_exact_mut(2).zip(groups.clone()) {
+        starts.copy_from_slice(&pair.map(|sum| -bias * i32::from(i16::from_le_bytes(sum))));
+    }
+    for (out, pair) in sums.iter_mut().zip(groups) {
+        *out = pair.map(|sum| i32::from(i16::from_le_bytes(sum))).iter().sum::<i32>() as f32;
     }
 }

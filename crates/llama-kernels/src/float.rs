@@ -6,7 +6,7 @@ use crate::tile::{Pass, Tile};
 
 /// Rows that share what is read of the columns.
 pub(crate) const ROWS: usize = 4;
-/// Most columns of one pass: with [`ROWS`], as many sums as there are registers for.
+/// Most columns of one pass: with [`ROWS`], sixteen sums, half of the registers of the widest set.
 pub(crate) const COLUMNS: usize = 4;
 
 /// A type of weights.

@@ -66,7 +66,7 @@ pub unsafe extern "C" fn mul_mat(task: *const Task) -> bool {
     let product = Product { weights, columns, ..product };
     // SAFETY: an `atomic_int`, as wide and aligned as an `AtomicI32`, that only atomic operations touch meanwhile.
     let next = unsafe { AtomicI32::from_ptr(task.next.cast()) };
-    let pieces = Pieces::new(product.n_rows, usize::try_from(task.nth).unwrap_or(1));
+    let mut pieces = Pieces::new(product.n_rows, usize::try_from(task.nth).unwrap_or(1));
     let mut claim = || {
         let index = next.fetch_add(1, Ordering::Relaxed);
         usize::try_from(index).ok().and_then(|index| pieces.get(index))
@@ -77,12 +77,12 @@ pub unsafe extern "C" fn mul_mat(task: *const Task) -> bool {
     true
 }
 
-/// How many columns we beat ggml with, measured (Q5_K and Q6_K with many only as parts of a Q4_K_M file): it has kernels
-/// for many columns at once that are better for the rest.
+/// How many columns are taken: with AVX-512 VNNI as many as we beat ggml with, measured (Q5_K and Q6_K with many only as
+/// parts of a Q4_K_M file); ggml has kernels for many columns at once that are better for the rest.
 ///
-/// Nothing was measured on ARM. There, ggml's own kernels multiply halves and brain floats with instructions of their own,
-/// and its products with one column are as near to the memory as a row at a time gets; what is taken is where it reads
-/// the weights again for each column.
+/// Other sets were not measured. AVX2 takes what reads each weight once; more columns are ggml's. On ARM, ggml's own
+/// kernels multiply halves and brain floats with instructions of their own, and its products with one column are as near to
+/// the memory as a row at a time gets; what is taken is where it reads the weights again for each column.
 fn columns(kind: Kind) -> RangeInclusive<usize> {
     let floats = matches!(kind, Kind::F16 | Kind::Bf16);
     match Isa::best() {

@@ -2,7 +2,7 @@
 //!
 //! Decoding reads every weight once per step, so several sequences should cost about as much as one. These kernels
 //! take as many rows at once as the processor has lanes, bring a block of each into registers, turn it so that a lane
-//! is a row, and use it for up to eight columns before the next block is read. Nothing is stored: no second copy
+//! is a row, and use it for up to sixteen columns before the next block is read. Nothing is stored: no second copy
 //! of the weights, and memory-mapped files stay mapped.
 //!
 //! [`Product`] is the safe entry; [`hook`] is what ggml's CPU backend calls. The columns are in the format that ggml has
@@ -10,7 +10,8 @@
 //! what the tests compare with.
 //!
 //! `unsafe` is in this crate only where rows are read by address and where processor instructions are named
-//! (`simd`), in the code generic over those (`quant`, `float`), and at the border to C (`hook`).
+//! (`simd`), in the code generic over those (`quant`, `float`) and what calls it (`product`), where bytes are seen as blocks
+//! (`block`), and at the border to C (`hook`).
 
 mod block;
 mod columns;

@@ -14,8 +14,12 @@ use crate::simd::{Isa, Plain, Simd};
 use crate::simd::{NeonDotprod, NeonI8mm};
 use crate::tile::{PASS_COLUMNS, Pass, Tile};
 
-/// Most columns that are prepared and computed together: more are done in turns, so that they stay in the cache.
+/// Most columns that are computed together: more are done in turns, so that they stay in the cache.
 const TOGETHER: usize = 64;
+
+/// Values of columns that are prepared at once, or of [`TOGETHER`] columns if those are more: then the columns of
+/// common prompts are prepared once for all rows of a thread, and not for each piece.
+const PREPARED_VALUES: usize = 1 << 21;
 
 /// Most values of a row: with [`TOGETHER`], bounds what a thread keeps.
 const MAX_VALUES: usize = 1 << 18;
@@ -136,6 +140,7 @@ impl Product<'_> {
             // SAFETY: the caller's promise is passed on.
             return unsafe { self.compute_with(Some(Plain), out, out_stride, pieces) };
         };
+        let at_once = (PREPARED_VALUES / self.n_values / TOGETHER).max(1) * TOGETHER;
         PREPARED.with_borrow_mut(|prepared| {
             // The columns that are prepared now.
             let mut ready = 0..0;
@@ -144,16 +149,16 @@ impl Product<'_> {
                 let mut after = None;
                 for start in (0..self.n_columns).step_by(TOGETHER) {
                     let columns = start..self.n_columns.min(start + TOGETHER);
-                    if ready != columns {
-                        simd.prepare(&self.prepare(columns.clone()), prepared);
-                        ready = columns.clone();
+                    if !ready.contains(&start) {
+                        ready = start / at_once * at_once..self.n_columns.min((start / at_once + 1) * at_once);
+                        simd.prepare(&self.prepare(ready.clone()), prepared);
                     }
                     let pass = Pass {
                         n_values: self.n_values,
                         weights: self.weights.as_ptr(),
                         row_stride: self.row_stride,
                         columns: prepared,
-                        out: out.wrapping_add(start * out_stride),
+                        out: out.wrapping_add(ready.start * out_stride),
                         out_stride,
                     };
                     // No earlier than needed: what is taken and not begun, nobody else can do.
@@ -163,8 +168,9 @@ impl Product<'_> {
                         }
                         after.as_ref().map(|rows| rows.start)
                     };
+                    let part = Part { rows: rows.clone(), columns: start - ready.start..columns.end - ready.start };
                     // SAFETY: the caller's promise; the columns are prepared for this kind.
-                    unsafe { self.rows(simd, &pass, rows.clone(), &mut next) };
+                    unsafe { self.part(simd, &pass, part, &mut next) };
                 }
                 piece = after;
             }
@@ -181,30 +187,24 @@ impl Product<'_> {
         }
     }
 
-    /// Computes these rows. Before the last tile it asks `next` for the row that comes after them.
+    /// Computes these rows times these columns. Before the last tile it asks `next` for the row that comes after them.
     ///
     /// # Safety
     ///
     /// As [`Product::compute_pieces`], for these rows; the columns of `pass` are prepared by `S` for this kind.
-    unsafe fn rows<S: Simd>(
-        &self,
-        simd: S,
-        pass: &Pass<'_>,
-        rows: Range<usize>,
-        next: &mut dyn FnMut() -> Option<usize>,
-    ) {
+    unsafe fn part<S: Simd>(self, simd: S, pass: &Pass<'_>, part: Part, next: &mut dyn FnMut() -> Option<usize>) {
         let (lanes, most) = match self.kind {
             Kind::F16 | Kind::Bf16 => (float::ROWS, float::COLUMNS),
             Kind::Q8_0 | Kind::Q4_0 => (S::LANES, S::WIDE_PASS),
             Kind::Q4K | Kind::Q5K | Kind::Q6K => (S::LANES, PASS_COLUMNS),
         };
-        for row in rows.clone().step_by(lanes) {
-            let ahead = if row + lanes < rows.end { Some(row + lanes) } else { next() };
-            let mut column = 0;
-            while column < pass.columns.len() {
-                let n = pass_columns(pass.columns.len() - column, most);
-                let ahead = ahead.filter(|_| column == 0);
-                let tile = Tile { row, rows: lanes.min(rows.end - row), column, ahead };
+        for row in part.rows.clone().step_by(lanes) {
+            let ahead = if row + lanes < part.rows.end { Some(row + lanes) } else { next() };
+            let mut column = part.columns.start;
+            while column < part.columns.end {
+                let n = pass_columns(part.columns.end - column, most);
+                let ahead = ahead.filter(|_| column == part.columns.start);
+                let tile = Tile { row, rows: lanes.min(part.rows.end - row), column, ahead };
                 // SAFETY: a part of the rows and columns of the caller.
                 unsafe {
                     match self.kind {
@@ -223,8 +223,14 @@ impl Product<'_> {
     }
 }
 
-/// How many of the columns that are left the next pass takes. As even as possible, 9 are 5 and 4: in each pass weights
-/// are read from the cache and turned again.
+/// Rows, and columns among those that are prepared.
+struct Part {
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// How many of the columns that are left the next pass takes. In each pass weights are read from the cache and turned
+/// again: as many as fit, and where that leaves few for the last pass, two even ones (9 are 5 and 4).
 fn pass_columns(left: usize, most: usize) -> usize {
     match left {
         16.. if most == 16 => 16,

@@ -16,6 +16,8 @@ pub(crate) use avx512::Avx512Vnni;
 pub(crate) use neon::{NeonDotprod, NeonI8mm};
 pub(crate) use plain::Plain;
 
+use std::sync::OnceLock;
+
 use crate::columns::{Prepare, Prepared};
 use crate::float::Float;
 use crate::quant::Quant;
@@ -72,7 +74,8 @@ impl Isa {
     /// The best that is available; never fails, because [`Isa::Plain`] always is.
     #[must_use]
     pub fn best() -> Self {
-        Self::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Self::Plain)
+        static BEST: OnceLock<Isa> = OnceLock::new();
+        *BEST.get_or_init(|| Self::ALL.into_iter().find(|isa| isa.is_available()).unwrap_or(Self::Plain))
     }
 
     /// For people: `AVX-512 VNNI`.

@@ -1,4 +1,4 @@
-//! A pass: some rows of a matrix times up to eight columns.
+//! A pass: some rows of a matrix times up to sixteen columns.
 
 use crate::columns::{Column, Prepared};
 use crate::simd::{MOST_LANES, RowAddresses};

@@ -76,6 +76,15 @@ fn every_number_of_blocks_and_every_tail() {
     }
 }
 
+/// Rows so long that 70 columns are not all prepared at once.
+#[test]
+fn columns_that_are_prepared_in_turns() {
+    for kind in Kind::ALL {
+        let case = Case::usual(kind, (1 << 15) / kind.block_values(), 19, MOST_COLUMNS);
+        case.matter().check().unwrap_or_else(|what| panic!("{case:?}: {what}"));
+    }
+}
+
 #[test]
 fn every_address() {
     for kind in Kind::ALL {
