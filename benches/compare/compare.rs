@@ -107,6 +107,7 @@ fn measure(options: &Options) -> Result<ExitCode, Failure> {
             measure(&mut run)?;
         }
     }
+    run.finish()?;
     say(&tables::all(&run.results));
     if !options.quick && own_file.is_none() {
         docs::draw(&run.results, &top())?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::goals;
-use super::results::{Case, Measure, Results, Section, Side};
+use super::results::{Case, How, Measure, Results, Row, Section, Side};
 use super::speeds::WIDTHS;
 use crate::models::{Shape, TYPES};
 
@@ -40,34 +40,45 @@ fn words(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// Where and when each section was measured.
+/// Where and when each section was measured; a line for each run that rows are left of.
 fn how(results: &Results) -> String {
     let mut text = String::new();
-    for (section, how) in &results.sections {
-        let rounds = results.rows.iter().filter(|row| row.case.section() == *section);
-        let rounds = rounds.flat_map(|row| row.samples.values().map(Vec::len)).max().unwrap_or(0);
-        let load = how.load.map_or("not known".to_owned(), |load| format!("{load:.2}"));
-        let upstream = how.upstream.as_deref().unwrap_or("not named");
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "- **{}**: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load when it began {load}; {rounds} samples of \
-             each side",
-            section.name(),
-            how.processor,
-            how.cores,
-            how.threads,
-            how.kernels
-        );
-        if how.quick {
-            text.push_str("; **a short run for trying, whose figures mean little**");
-        }
-        text.push_str(".\n");
-        for note in &how.notes {
-            let _ = writeln!(text, "  - {note}.");
+    for section in Section::ALL {
+        let runs = results.runs(section);
+        for (how, rows) in &runs {
+            let part = if runs.len() > 1 { format!(" ({})", files(rows)) } else { String::new() };
+            text += &of_a_run(section.name(), &part, how, rows);
         }
     }
     if text.is_empty() { "Not measured.\n".to_owned() } else { text }
+}
+
+fn of_a_run(section: &str, part: &str, how: &How, rows: &[&Row]) -> String {
+    let rounds = rows.iter().flat_map(|row| row.samples.values().map(Vec::len)).max().unwrap_or(0);
+    let load = how.load.map_or("not known".to_owned(), |load| format!("{load:.2}"));
+    let upstream = how.upstream.as_deref().unwrap_or("not named");
+    let mut text = format!(
+        "- **{section}**{part}: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load before the run {load}; {rounds} \
+         samples of each side",
+        how.processor, how.cores, how.threads, how.kernels
+    );
+    if how.quick {
+        text.push_str("; **a short run for trying, whose figures mean little**");
+    }
+    text.push_str(".\n");
+    how.notes.iter().fold(text, |text, note| text + "  - " + note + ".\n")
+}
+
+/// The models and types of rows.
+fn files(rows: &[&Row]) -> String {
+    let mut files = Vec::new();
+    for row in rows {
+        let file = format!("{}/{}", row.case.model, row.case.file_type);
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    files.join(", ")
 }
 
 fn goals_reached(results: &Results) -> String {
@@ -88,8 +99,18 @@ fn goals_reached(results: &Results) -> String {
 }
 
 fn memory(results: &Results) -> String {
-    let rows = results.memory.iter().map(|(threads, bytes)| vec![threads.to_string(), format!("{:.1}", bytes / 1e9)]);
-    table(&words(&["threads that read", "GB/s"]), rows.collect())
+    let runs = results.runs(Section::Speeds);
+    // Where there were several runs, each decoded with the memory of its own hour.
+    let several = runs.len() > 1;
+    let mut lines = Vec::new();
+    for (how, rows) in runs {
+        for (threads, bytes) in &how.memory {
+            let line = vec![threads.to_string(), format!("{:.1}", bytes / 1e9)];
+            lines.push(line.into_iter().chain(several.then(|| files(&rows))).collect());
+        }
+    }
+    let head = ["threads that read", "GB/s", "in the run of"];
+    table(&words(if several { &head } else { &head[..2] }), lines)
 }
 
 /// The columns of a type's row: one for each width, and the prompt.
@@ -226,14 +247,13 @@ pub(crate) fn has(results: &Results, section: Section) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::How;
     use super::*;
 
     #[test]
     fn a_type_has_a_row_for_each_side_and_one_for_the_memory() {
         let mut results = Results::default();
-        results.begin(Section::Speeds, How { threads: 2, ..How::default() });
-        results.memory.insert(2, 40e9);
+        let memory = [(2, 40e9)].into();
+        results.begin(Section::Speeds, How { threads: 2, memory, ..How::default() });
         results.step_bytes.insert("0.2b/q8_0".to_owned(), 200_000_000);
         for (width, off, on) in [(1, 80.0, 160.0), (4, 100.0, 450.0)] {
             let case = Case::new(Measure::Decode, "0.2b", "q8_0", width);
@@ -245,6 +265,23 @@ mod tests {
         assert!(text.contains("| if only memory counted | 200 (reached: 80 %) |"), "{text}");
         assert!(gains(&results).contains("| Q8_0 | off | 2.00 [2.00, 2.00] | - | - | 4.50 [4.50, 4.50] |"));
         assert!(goals_reached(&results).contains("| 0.2b | at least 1.6 | 2.00 [2.00, 2.00] | met |"));
+    }
+
+    #[test]
+    fn rows_of_several_runs_are_told_apart() {
+        let mut results = Results::default();
+        for (threads, types) in [(2, ["q8_0", "q4_0"]), (1, ["q4_0", "f16"])] {
+            results.begin(Section::Speeds, How { threads, memory: [(threads, 1e9)].into(), ..How::default() });
+            for file_type in types {
+                results.push(Case::new(Measure::Decode, "0.2b", file_type, 1), Side::On, 1.0);
+            }
+        }
+        let text = how(&results);
+        let begins = |line: &str, begin| line.starts_with(begin);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(begins(lines[0], "- **speeds** (0.2b/q8_0): ") && lines[0].contains(" 2 threads"), "{text}");
+        assert!(begins(lines[1], "- **speeds** (0.2b/q4_0, 0.2b/f16): ") && lines[1].contains(" 1 threads"), "{text}");
+        assert!(memory(&results).contains("| 2 | 1.0 | 0.2b/q8_0 |"));
     }
 
     #[test]
