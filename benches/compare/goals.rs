@@ -139,8 +139,8 @@ mod tests {
         let mut results = Results::default();
         for (file_type, on) in [("q8_0", 120.0), ("bf16", 96.0), ("f16", 100.0)] {
             let case = Case::new(Measure::Prefill, "0.6b", file_type, 1);
-            results.push(case.clone(), Side::Off, 100.0);
-            results.push(case, Side::On, on);
+            results.push(case.clone(), Side::Off, 0, 100.0);
+            results.push(case, Side::On, 0, on);
         }
         let reached = goal("a prompt").reached(&results);
         assert_eq!(
@@ -154,7 +154,7 @@ mod tests {
         let mut results = Results::default();
         let case = Case::new(Measure::Start, "demo", "q8_0", 1);
         for (side, ms) in [(Side::On, 25.0), (Side::Upstream, 30.0), (Side::UpstreamCli, 90.0)] {
-            results.push(case.clone(), side, ms);
+            results.push(case.clone(), side, 0, ms);
         }
         let met = |what| goal(what).reached(&results).iter().map(|(.., met)| *met).collect::<Vec<_>>();
         assert_eq!(met("a whole process to upstream's `llama-completion`"), [true]);

@@ -143,7 +143,7 @@ mod tests {
         let mut results = Results::default();
         results.begin(Section::Speeds, How { threads: 1, ..How::default() });
         for (side, rate) in [(Side::On, 90.0), (Side::Off, 45.0)] {
-            results.push(Case::new(Measure::Decode, "0.2b", "q4_0", 4), side, rate);
+            results.push(Case::new(Measure::Decode, "0.2b", "q4_0", 4), side, 0, rate);
         }
         let files = all(&results);
         assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["decode-0.2b.svg", "gains.svg"]);

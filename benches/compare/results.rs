@@ -1,7 +1,8 @@
 //! What was measured, and the file it is kept in: tables and plots are drawn from it, so that nothing is measured twice.
 //!
 //! A row has the samples of all sides, one for each round, in the order of the rounds: the first of one side and the first
-//! of another were measured one after the other. A side that failed has fewer. All samples of a row are of the same run: what a
+//! of another were measured one after the other. Where a side has none of a round, its place is kept, so that later samples keep
+//! their partners. All samples of a row are of the same run: what a
 //! later run measures anew takes the place of a row with all its sides, and the other rows stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,7 +191,7 @@ pub(crate) struct Row {
     #[serde(default)]
     run: u32,
     /// A sample for each round.
-    pub(crate) samples: BTreeMap<Side, Vec<f64>>,
+    pub(crate) samples: BTreeMap<Side, Vec<Option<f64>>>,
 }
 
 impl Results {
@@ -207,9 +208,9 @@ impl Results {
         self.sections.get_mut(&section)?.last_mut()
     }
 
-    /// Adds a sample of the section's last run. The first of a case takes the place of all that an earlier run measured of
+    /// Adds the sample of a round of the section's last run. The first of a case takes the place of all that an earlier run measured of
     /// it: ratios are of samples of one run.
-    pub(crate) fn push(&mut self, case: Case, side: Side, sample: f64) {
+    pub(crate) fn push(&mut self, case: Case, side: Side, round: usize, sample: f64) {
         let run = self.last_run(case.section()).map_or(0, |how| how.run);
         let found = self.rows.iter().position(|row| row.case == case);
         let at = found.unwrap_or_else(|| {
@@ -222,7 +223,11 @@ impl Results {
             self.replaced.insert(row.case.clone(), before);
             row.run = run;
         }
-        row.samples.entry(side).or_default().push(rounded(sample));
+        let samples = row.samples.entry(side).or_default();
+        if samples.len() <= round {
+            samples.resize(round + 1, None);
+        }
+        samples[round] = Some(rounded(sample));
     }
 
     /// What was measured anew without a side that it had before, whose samples are gone with the other ones.
@@ -256,14 +261,14 @@ impl Results {
     }
 
     /// The samples of a side; none if there are none.
-    fn samples(&self, case: &Case, side: Side) -> &[f64] {
+    fn samples(&self, case: &Case, side: Side) -> &[Option<f64>] {
         let row = self.rows.iter().find(|row| row.case == *case);
         row.and_then(|row| row.samples.get(&side)).map_or(&[], Vec::as_slice)
     }
 
     /// What one side reached.
     pub(crate) fn of(&self, case: &Case, side: Side) -> Option<Spread> {
-        Spread::of(self.samples(case, side))
+        Spread::of(&self.samples(case, side).iter().copied().flatten().collect::<Vec<_>>())
     }
 
     /// One side's samples divided by another's, round by round.
@@ -323,14 +328,31 @@ mod tests {
     #[test]
     fn ratios_are_of_the_same_round() {
         let mut results = Results::default();
-        for (off, on) in [(10.0, 20.0), (100.0, 300.0), (1.0, 2.5)] {
-            results.push(case(), Side::Off, off);
-            results.push(case(), Side::On, on);
+        for (round, (off, on)) in [(10.0, 20.0), (100.0, 300.0), (1.0, 2.5)].into_iter().enumerate() {
+            results.push(case(), Side::Off, round, off);
+            results.push(case(), Side::On, round, on);
         }
-        results.push(case(), Side::Off, 1000.0);
+        results.push(case(), Side::Off, 3, 1000.0);
         assert_eq!(results.ratio(&case(), Side::On, Side::Off).map(|ratio| ratio.median), Some(2.5));
         assert_eq!(results.ratio(&case(), Side::On, Side::Upstream), None);
         assert_eq!(results.rows.len(), 1);
+    }
+
+    #[test]
+    fn a_round_that_one_side_has_no_sample_of_moves_no_other() {
+        let mut results = Results::default();
+        for (round, speed) in [1.0, 8.0, 64.0].into_iter().enumerate() {
+            results.push(case(), Side::On, round, 2.0 * speed);
+            if round != 1 {
+                results.push(case(), Side::Off, round, speed);
+            }
+        }
+        let folder = llama_testkit::fixtures::TempModels::new().expect("a folder");
+        let path = folder.path().join("results.json");
+        results.save(&path).expect("it is written");
+        let read = Results::load(&path).expect("it is read");
+        assert_eq!(read.ratio(&case(), Side::On, Side::Off).map(|ratio| ratio.quartiles), Some([2.0, 2.0]));
+        assert_eq!(read.of(&case(), Side::Off).map(|off| off.median), Some(32.5));
     }
 
     #[test]
@@ -339,13 +361,13 @@ mod tests {
         results.begin(Section::Speeds, How { threads: 2, ..How::default() });
         let other = Case::new(Measure::Decode, "0.2b", "q4_0", 4);
         for case in [case(), other.clone()] {
-            results.push(case.clone(), Side::On, 10.0);
-            results.push(case, Side::Upstream, 5.0);
+            results.push(case.clone(), Side::On, 0, 10.0);
+            results.push(case, Side::Upstream, 0, 5.0);
         }
         results.begin(Section::Speeds, How { threads: 1, ..How::default() });
         assert_eq!(results.ratio(&case(), Side::On, Side::Upstream).map(|ratio| ratio.median), Some(2.0));
-        results.push(case(), Side::On, 7.0);
-        results.push(case(), Side::Off, 7.0);
+        results.push(case(), Side::On, 0, 7.0);
+        results.push(case(), Side::Off, 0, 7.0);
         assert_eq!(results.ratio(&case(), Side::On, Side::Upstream), None);
         assert_eq!(results.of(&case(), Side::On).map(|on| on.median), Some(7.0));
         assert_eq!(results.ratio(&other, Side::On, Side::Upstream).map(|ratio| ratio.median), Some(2.0));
@@ -359,7 +381,7 @@ mod tests {
     fn a_run_that_measured_nothing_leaves_everything() {
         let mut results = Results::default();
         results.begin(Section::Speeds, How::default());
-        results.push(case(), Side::On, 1.0);
+        results.push(case(), Side::On, 0, 1.0);
         let before = results.clone();
         results.begin(Section::Speeds, How { threads: 9, ..How::default() });
         results.begin(Section::Start, How::default());
@@ -375,8 +397,8 @@ mod tests {
         for memory in [6e9, 8e9] {
             let memory = BTreeMap::from([(2, memory)]);
             results.begin(Section::Speeds, How { threads: 2, memory, ..How::default() });
-            results.push(case(), Side::Upstream, 1.5);
-            results.push(Case { file_type: "f16".to_owned(), ..case() }, Side::Upstream, 1.5);
+            results.push(case(), Side::Upstream, 0, 1.5);
+            results.push(Case { file_type: "f16".to_owned(), ..case() }, Side::Upstream, 0, 1.5);
         }
         results.step_bytes.insert("0.2b/q8_0".to_owned(), 200_000_000);
         results.save(&path).expect("it is written");

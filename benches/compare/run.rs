@@ -20,6 +20,7 @@ pub(crate) struct Run<'a> {
     /// Before anything was measured: later it would be the load of the measurement itself.
     load: Option<f64>,
     failures: usize,
+    section: Option<Section>,
     /// Sides that failed, with the piece of work that they failed at: they are not tried again.
     dropped: BTreeSet<(Side, String)>,
 }
@@ -34,7 +35,17 @@ impl<'a> Run<'a> {
         let there = keep.as_deref().filter(|path| path.is_file());
         let results = there.map(Results::load).transpose()?.unwrap_or_default();
         let upstream = programs.upstream_version();
-        Ok(Self { options, programs, results, keep, upstream, load, failures: 0, dropped: BTreeSet::new() })
+        Ok(Self {
+            options,
+            programs,
+            results,
+            keep,
+            upstream,
+            load,
+            failures: 0,
+            section: None,
+            dropped: BTreeSet::new(),
+        })
     }
 
     /// Begins a section.
@@ -51,6 +62,7 @@ impl<'a> Run<'a> {
             ..How::default()
         };
         self.results.begin(section, how);
+        self.section = Some(section);
     }
 
     /// Adds what a reader of the section has to know.
@@ -61,7 +73,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a side's part of a piece of work, unless it failed at it before. An error is told, and the others go on.
+    /// Runs a side's part of a piece of work, unless it failed at it before. An error is told and noted, and the others go on.
     pub(crate) fn attempt<T>(
         &mut self,
         side: Side,
@@ -76,6 +88,12 @@ impl<'a> Run<'a> {
             Err(error) => {
                 super::complain(&format!("error: {work}, {}: {error}\n  it is left out from here on", side.title()));
                 self.failures += 1;
+                if let Some(how) = self.section.and_then(|section| self.results.last_run(section)) {
+                    // Further lines have the whole command, with the paths of this machine.
+                    let text = error.to_string();
+                    let why = text.lines().next().unwrap_or_default();
+                    how.notes.push(format!("{work}, {}: failed, and was left out from there on: {why}", side.title()));
+                }
                 self.dropped.insert((side, work.to_owned()));
                 None
             }

@@ -76,7 +76,7 @@ fn one_round(run: &mut Run<'_>, file: &File, round: usize) {
             let result = tools::speeds(run.programs, side, &job, &mut speeds);
             for speed in speeds {
                 let case = Case::new(speed.measure, file.shape.name(), file.file_type.name, speed.width);
-                run.results.push(case, side, speed.rate);
+                run.results.push(case, side, round, speed.rate);
             }
             Ok(result?)
         });

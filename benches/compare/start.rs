@@ -23,11 +23,11 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     let case = Case::new(Measure::Start, "demo", "q8_0", 1);
     let mut rounds = run.rounds(Section::Start);
     while let Some(round) = rounds.next() {
-        for _ in 0..AT_ONCE {
+        for again in 0..AT_ONCE {
             for side in turns(&sides, round) {
                 run.attempt(side, "start", |run| {
                     let took = child::run(command(run, side), LIMIT)?.took;
-                    run.results.push(case.clone(), side, took.as_secs_f64() * 1e3);
+                    run.results.push(case.clone(), side, round * AT_ONCE + again, took.as_secs_f64() * 1e3);
                     Ok(())
                 });
             }

@@ -19,10 +19,10 @@ impl Spread {
         Some(Self { median: all.median, quartiles: [all.spread[1], all.spread[2]] })
     }
 
-    /// Of the samples divided by those of a reference, pair by pair; what has no partner is left out.
-    pub(crate) fn of_ratios(samples: &[f64], reference: &[f64]) -> Option<Self> {
-        let ratios: Vec<f64> = samples.iter().zip(reference).map(|(own, other)| own / other).collect();
-        Self::of(&ratios)
+    /// Of the samples divided by those of a reference, round by round; what has no partner is left out.
+    pub(crate) fn of_ratios(samples: &[Option<f64>], reference: &[Option<f64>]) -> Option<Self> {
+        let pairs = samples.iter().zip(reference).filter_map(|(own, other)| Some(((*own)?, (*other)?)));
+        Self::of(&pairs.map(|(own, other)| own / other).collect::<Vec<_>>())
     }
 }
 
@@ -55,15 +55,20 @@ mod tests {
 
     #[test]
     fn a_ratio_shows_its_quartiles() {
-        let ratio = Spread::of_ratios(&[2.0, 6.0, 8.0, 4.0, 10.0], &[2.0; 5]).expect("there are samples");
+        let ratio =
+            Spread::of_ratios(&[2.0, 6.0, 8.0, 4.0, 10.0].map(Some), &[Some(2.0); 5]).expect("there are samples");
         assert_eq!(ratio.to_string(), "3.00 [2.00, 4.00]");
     }
 
     #[test]
     fn what_was_not_measured_in_both_does_not_count() {
-        assert_eq!(Spread::of_ratios(&[2.0, 9.0], &[1.0]).map(|ratio| ratio.median), Some(2.0));
-        assert_eq!(Spread::of_ratios(&[], &[1.0]), None);
-        assert_eq!(Spread::of_ratios(&[1.0], &[0.0]), None);
+        let ratio = |samples: &[Option<f64>], reference: &[Option<f64>]| {
+            Spread::of_ratios(samples, reference).map(|ratio| ratio.median)
+        };
+        assert_eq!(ratio(&[Some(2.0), Some(9.0)], &[Some(1.0)]), Some(2.0));
+        assert_eq!(ratio(&[None, Some(9.0)], &[Some(1.0), Some(3.0)]), Some(3.0));
+        assert_eq!(ratio(&[], &[Some(1.0)]), None);
+        assert_eq!(ratio(&[Some(1.0)], &[Some(0.0)]), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Tables in Markdown, drawn from results.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::goals;
@@ -54,19 +55,37 @@ fn how(results: &Results) -> String {
 }
 
 fn of_a_run(section: &str, part: &str, how: &How, rows: &[&Row]) -> String {
-    let rounds = rows.iter().flat_map(|row| row.samples.values().map(Vec::len)).max().unwrap_or(0);
     let load = how.load.map_or("not known".to_owned(), |load| format!("{load:.2}"));
     let upstream = how.upstream.as_deref().unwrap_or("not named");
     let mut text = format!(
-        "- **{section}**{part}: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load before the run {load}; {rounds} \
-         samples of each side",
-        how.processor, how.cores, how.threads, how.kernels
+        "- **{section}**{part}: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load before the run {load}; \
+         samples: {}",
+        how.processor,
+        how.cores,
+        how.threads,
+        how.kernels,
+        counts(rows)
     );
     if how.quick {
         text.push_str("; **a short run for trying, whose figures mean little**");
     }
     text.push_str(".\n");
     how.notes.iter().fold(text, |text, note| text + "  - " + note + ".\n")
+}
+
+/// How many samples each side has; from the fewest to the most where rows differ.
+fn counts(rows: &[&Row]) -> String {
+    let mut sides = BTreeMap::new();
+    for (side, samples) in rows.iter().flat_map(|row| &row.samples) {
+        let count = samples.iter().flatten().count();
+        let (fewest, most) = sides.entry(*side).or_insert((count, count));
+        (*fewest, *most) = (count.min(*fewest), count.max(*most));
+    }
+    let told = sides.into_iter().map(|(side, (fewest, most))| {
+        let count = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
+        format!("{} {count}", side.title())
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// The models and types of rows.
@@ -257,8 +276,8 @@ mod tests {
         results.step_bytes.insert("0.2b/q8_0".to_owned(), 200_000_000);
         for (width, off, on) in [(1, 80.0, 160.0), (4, 100.0, 450.0)] {
             let case = Case::new(Measure::Decode, "0.2b", "q8_0", width);
-            results.push(case.clone(), Side::Off, off);
-            results.push(case, Side::On, on);
+            results.push(case.clone(), Side::Off, 0, off);
+            results.push(case, Side::On, 0, on);
         }
         let text = speeds(&results);
         assert!(text.contains("| Q8_0 | 200 | kernels on | 160 | - | - | 450 | - | - | - |"), "{text}");
@@ -268,12 +287,29 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_counted_for_each_side() {
+        let mut results = Results::default();
+        results.begin(Section::Speeds, How::default());
+        for round in 0..3 {
+            for width in [1, 2] {
+                let case = Case::new(Measure::Decode, "0.2b", "q8_0", width);
+                results.push(case.clone(), Side::On, round, 1.0);
+                if (round, width) != (1, 2) {
+                    results.push(case, Side::Upstream, round, 1.0);
+                }
+            }
+        }
+        let text = how(&results);
+        assert!(text.contains("samples: kernels on 3, upstream 2 to 3."), "{text}");
+    }
+
+    #[test]
     fn rows_of_several_runs_are_told_apart() {
         let mut results = Results::default();
         for (threads, types) in [(2, ["q8_0", "q4_0"]), (1, ["q4_0", "f16"])] {
             results.begin(Section::Speeds, How { threads, memory: [(threads, 1e9)].into(), ..How::default() });
             for file_type in types {
-                results.push(Case::new(Measure::Decode, "0.2b", file_type, 1), Side::On, 1.0);
+                results.push(Case::new(Measure::Decode, "0.2b", file_type, 1), Side::On, 0, 1.0);
             }
         }
         let text = how(&results);
@@ -288,8 +324,8 @@ mod tests {
     fn every_line_of_a_table_has_as_many_cells() {
         let mut results = Results::default();
         let case = Case::new(Measure::ServeRate, "0.2b", "q8_0", 8);
-        results.push(case.clone(), Side::On, 2.0);
-        results.push(case, Side::Upstream, 1.0);
+        results.push(case.clone(), Side::On, 0, 2.0);
+        results.push(case, Side::Upstream, 0, 1.0);
         let text = serving(&results);
         let cells: Vec<usize> = text.lines().map(|line| line.matches('|').count()).collect();
         assert_eq!(cells, [8; 4], "{text}");
