@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::goals;
+use super::goals::{self, Reached};
 use super::results::{Case, How, Measure, Results, Row, Section, Side};
 use super::speeds::WIDTHS;
 use crate::models::{Shape, TYPES};
@@ -100,18 +100,17 @@ fn files(rows: &[&Row]) -> String {
     files.join(", ")
 }
 
+/// A row for every goal, also for those that nothing was measured for.
 fn goals_reached(results: &Results) -> String {
     let mut rows = Vec::new();
     for goal in goals::goals() {
-        for (model, ratio, met) in goal.reached(results) {
-            let verdict = if met { "met" } else { "**missed**" };
-            rows.push(vec![
-                goal.what.clone(),
-                model.to_owned(),
-                goal.bound.text(),
-                ratio.to_string(),
-                verdict.to_owned(),
-            ]);
+        for (model, reached) in goal.reached(results) {
+            let (ratio, verdict) = match reached {
+                Reached::Measured(ratio, true) => (ratio.to_string(), "met".to_owned()),
+                Reached::Measured(ratio, false) => (ratio.to_string(), "**missed**".to_owned()),
+                Reached::NotMeasured(types) => ("-".to_owned(), format!("not measured: {}", types.join(", "))),
+            };
+            rows.push(vec![goal.what.clone(), model.to_owned(), goal.bound.text(), ratio, verdict]);
         }
     }
     table(&words(&["ratio", "model", "goal", "measured", ""]), rows)
@@ -333,9 +332,13 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_says_so() {
-        for (name, block) in BLOCKS {
+        for (name, block) in BLOCKS.into_iter().filter(|(name, _)| *name != "goals") {
             assert_eq!(block(&Results::default()), "Not measured.\n", "{name}");
         }
+        let goals = goals_reached(&Results::default());
+        let told = goals.lines().skip(2).filter(|line| line.contains("| - | not measured: ")).count();
+        assert_eq!(told, goals.lines().count() - 2, "{goals}");
+        assert!(told > goals::goals().len(), "those for both models have two rows: {goals}");
         assert!(!has(&Results::default(), Section::Start));
     }
 }
