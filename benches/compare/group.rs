@@ -69,12 +69,24 @@ fn kill(group: u32) {
 #[cfg(not(unix))]
 fn kill(_group: u32) {}
 
-/// Ends all groups when somebody interrupts this process.
+/// Ends all groups when somebody interrupts this process or ends it.
 pub(crate) fn end_all_on_interrupt() -> Result<(), Failure> {
     #[cfg(unix)]
-    ctrlc::set_handler(|| {
-        running().iter().copied().for_each(kill);
-        std::process::exit(130);
-    })?;
+    {
+        use signal_hook::consts::{SIGINT, SIGTERM};
+        use std::io::Read as _;
+        use std::os::unix::net::UnixStream;
+
+        let (mut signals, to) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGINT, to.try_clone()?)?;
+        signal_hook::low_level::pipe::register(SIGTERM, to)?;
+        std::thread::spawn(move || {
+            if signals.read(&mut [0]).is_ok() {
+                running().iter().copied().for_each(kill);
+                // What a shell says of a program that SIGINT ended.
+                std::process::exit(130);
+            }
+        });
+    }
     Ok(())
 }
