@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use super::group::Group;
 
 /// More than any of the programs prints as its result.
 const MOST_OUTPUT: u64 = 16 << 20;
@@ -15,6 +17,8 @@ const MOST_OUTPUT: u64 = 16 << 20;
 const TAIL_LINES: usize = 12;
 /// Of one such line.
 const LINE_BYTES: u64 = 4096;
+/// How long what an ended program printed is waited for. Only a process that left its group holds the pipes any longer.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A program that came to its end as it should.
 #[derive(Debug)]
@@ -65,30 +69,44 @@ pub(crate) fn run(mut command: Command, limit: Duration) -> Result<Finished, Pro
     let line = shown(&command);
     let failed = |what: String, tail| ProgramError { line: line.clone(), what, tail };
     let started = Instant::now();
-    let mut child = command.spawn().map_err(|error| failed(format!("cannot start: {error}"), Vec::new()))?;
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (tx, rx) = mpsc::sync_channel(1);
-    let out = thread::spawn(move || {
-        let text = stdout.map(read_bounded).unwrap_or_default();
-        // Nobody listens any more after the limit.
-        let _ = tx.send(());
-        text
-    });
-    let err = thread::spawn(move || stderr.map(|stderr| tail(stderr, |_| ())).unwrap_or_default());
-    let in_time = rx.recv_timeout(limit).is_ok();
-    if !in_time {
+    let mut group = Group::start(&mut command).map_err(|error| failed(format!("cannot start: {error}"), Vec::new()))?;
+    let child = group.child();
+    let out = reader(child.stdout.take(), read_bounded);
+    let err = reader(child.stderr.take(), |stderr| tail(stderr, |_| ()));
+    let end = started + limit;
+    let (stdout, tail) = (until(end, &out), until(end, &err));
+    let (Some(stdout), Some(tail)) = (stdout, tail.clone()) else {
         // It may have ended by itself just now.
-        let _ = child.kill();
-    }
-    let status = child.wait();
+        group.end();
+        let tail = tail.or_else(|| until(Instant::now() + LAST_WORDS, &err)).unwrap_or_default();
+        return Err(failed(format!("not through after {} s, so it was ended", limit.as_secs()), tail));
+    };
+    let status = group.wait();
     let took = started.elapsed();
-    let (stdout, tail) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
     match status {
-        _ if !in_time => Err(failed(format!("not through after {} s, so it was ended", limit.as_secs()), tail)),
         Ok(status) if status.success() => Ok(Finished { stdout, stderr: tail, took }),
         Ok(status) => Err(failed(how_it_ended(status), tail)),
         Err(error) => Err(failed(format!("cannot wait for it: {error}"), tail)),
     }
+}
+
+/// Reads a pipe to its end on a thread of its own, which nobody has to wait for.
+fn reader<R: Read + Send + 'static, T: Default + Send + 'static>(
+    from: Option<R>,
+    read: impl FnOnce(R) -> T + Send + 'static,
+) -> mpsc::Receiver<T> {
+    let (tx, rx) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let found = from.map(read).unwrap_or_default();
+        // Nobody listens any more after the limit.
+        let _ = tx.send(found);
+    });
+    rx
+}
+
+/// What a reader has found, if it is through by then.
+fn until<T>(end: Instant, reader: &mpsc::Receiver<T>) -> Option<T> {
+    reader.recv_timeout(end.saturating_duration_since(Instant::now())).ok()
 }
 
 /// An error of a program whose output makes no sense.
@@ -137,10 +155,10 @@ fn tail(from: impl Read, mut each: impl FnMut(&str)) -> Vec<String> {
 /// A program that goes on until it is dropped: a server, a neighbour.
 #[derive(Debug)]
 pub(crate) struct Background {
-    child: Child,
+    group: Group,
     line: String,
     printed: mpsc::Receiver<()>,
-    readers: Vec<thread::JoinHandle<Vec<String>>>,
+    readers: Vec<mpsc::Receiver<Vec<String>>>,
 }
 
 impl Background {
@@ -148,21 +166,21 @@ impl Background {
         let line = shown(&command);
         let failed =
             |error| ProgramError { line: line.clone(), what: format!("cannot start: {error}"), tail: Vec::new() };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut group = Group::start(&mut command).map_err(failed)?;
         // A line is a reason to look whether it is ready; a full channel already is one.
         let (tx, printed) = mpsc::sync_channel(1);
-        let mut readers = Vec::new();
+        let child = group.child();
         let stderr = child.stderr.take().map(|from| Box::new(from) as Box<dyn Read + Send>);
         let stdout = child.stdout.take().map(|from| Box::new(from) as Box<dyn Read + Send>);
-        for from in [stderr, stdout].into_iter().flatten() {
+        let read = |from| {
             let tx = tx.clone();
-            readers.push(thread::spawn(move || {
-                tail(from, |_| {
-                    let _ = tx.try_send(());
-                })
-            }));
-        }
-        Ok(Self { child, line, printed, readers })
+            let each = move |_: &str| {
+                let _ = tx.try_send(());
+            };
+            reader(Some(from), |from| tail(from, each))
+        };
+        let readers = [stderr, stdout].into_iter().flatten().map(read).collect();
+        Ok(Self { group, line, printed, readers })
     }
 
     /// Looks after every line that it prints, and at least every half second, whether it is ready.
@@ -180,26 +198,15 @@ impl Background {
 
     /// Ends it; an error with what it printed last.
     pub(crate) fn failed(mut self, what: &str) -> ProgramError {
-        self.end();
-        let tails = self.readers.drain(..).map(|reader| reader.join().unwrap_or_default());
+        self.group.end();
+        let end = Instant::now() + LAST_WORDS;
+        let tails = self.readers.iter().filter_map(|reader| until(end, reader));
         ProgramError { line: self.line.clone(), what: what.to_owned(), tail: tails.flatten().collect() }
     }
 
     /// Whether it has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
-    fn end(&mut self) {
-        // Both fail only for a child that has ended and been waited for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.end();
+        matches!(self.group.child().try_wait(), Ok(None))
     }
 }
 
@@ -239,6 +246,34 @@ mod tests {
     fn a_program_that_hangs_is_ended() {
         let error = run(shell("echo before >&2; exec sleep 600"), Duration::from_millis(200)).expect_err("the limit");
         assert!(error.to_string().contains("so it was ended"), "{error}");
+    }
+
+    /// The pipes come to their end, so that "before" is known, only when what the wrapper started is gone too.
+    #[test]
+    fn a_wrapper_that_hangs_is_ended_with_what_it_started() {
+        let started = Instant::now();
+        let wrapper = shell("echo before >&2; sleep 600; echo after");
+        let error = run(wrapper, Duration::from_millis(200)).expect_err("the limit").to_string();
+        assert!(error.contains("so it was ended") && error.contains("| before"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_server_within_a_wrapper_ends_with_its_owner() {
+        let server = Background::start(shell("echo listening >&2; sleep 600; echo after"))
+            .and_then(|server| server.until(LIMIT, || true))
+            .expect("it is ready");
+        let error = server.failed("was asked to").to_string();
+        assert!(error.contains("| listening"), "{error}");
+    }
+
+    /// As a wrapper does whose server goes on in the background.
+    #[test]
+    fn pipes_that_outlive_the_program_are_no_reason_to_wait_beyond_the_limit() {
+        let started = Instant::now();
+        let error = run(shell("sleep 600 &"), Duration::from_millis(200)).expect_err("the limit").to_string();
+        assert!(error.contains("so it was ended"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(60));
     }
 
     #[test]

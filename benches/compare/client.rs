@@ -14,6 +14,8 @@ use crate::Failure;
 /// Of a header or an event.
 const MOST_LINE: u64 = 1 << 20;
 const MOST_HEADERS: usize = 100;
+/// Far more than any request here asks for.
+const MOST_TOKENS: usize = 1 << 16;
 /// Longer than any step takes, prompts of others included.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -57,13 +59,18 @@ pub(crate) fn complete(address: SocketAddr, body: &str) -> Result<Answer, Failur
             return Err(format!("the server says {error}").into());
         }
         tokens.extend(event.tokens.iter().map(|_| now));
+        if event.stop && event.tokens_predicted.is_none() {
+            return Err("the last event does not count the tokens".into());
+        }
+        let predicted = event.tokens_predicted.unwrap_or(tokens.len());
+        if !(tokens.len()..=MOST_TOKENS).contains(&predicted) {
+            return Err(format!("{} tokens came, the server counts {predicted}", tokens.len()).into());
+        }
+        // While the text ends within a character the server sends nothing, and the event after has its own token only: those
+        // before it are here with it, since nobody could show them sooner.
+        tokens.resize(predicted, now);
         if event.stop {
-            let predicted = event.tokens_predicted.ok_or("the last event does not count the tokens")?;
-            return if predicted == tokens.len() {
-                Ok(Answer { asked, tokens })
-            } else {
-                Err(format!("{} tokens came, the server counts {predicted}", tokens.len()).into())
-            };
+            return Ok(Answer { asked, tokens });
         }
     }
     Err("the answer ended without its last event".into())
@@ -223,6 +230,18 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_token_within_a_character_comes_with_the_event_that_ends_it() {
+        let third = "data: {\"content\":\"\u{e9}\",\"tokens\":[9],\"stop\":false,\"tokens_predicted\":3}\n\n";
+        let end = END.replace("2}", "4}");
+        let (address, _server) =
+            served(vec!["HTTP/1.1 200 OK\r\n\r\n".to_owned(), ONE.to_owned(), third.to_owned(), end]);
+        let tokens = complete(address, "").expect("four tokens").tokens;
+        assert_eq!(tokens.len(), 4);
+        assert_eq!(tokens[1], tokens[2]);
+        assert!(tokens[0] < tokens[1] && tokens[2] < tokens[3]);
+    }
+
+    #[test]
     fn a_refusal_says_why() {
         let (address, _server) = served(vec!["HTTP/1.1 503 Unavailable\r\n\r\n{\"error\":\"loading\"}\n".to_owned()]);
         let error = complete(address, "").expect_err("status 503").to_string();
@@ -231,7 +250,10 @@ pub(super) mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_an_error() {
-        for pieces in [vec![ONE.to_owned()], vec![ONE.to_owned(), END.to_owned()], vec!["data: {\n\n".to_owned()]] {
+        let uncounted = END.replace(",\"tokens_predicted\":2", "");
+        let too_many = END.replace("2}", "70000}");
+        for pieces in [&[ONE][..], &[ONE, ONE, ONE, END], &[ONE, &uncounted], &[ONE, &too_many], &["data: {\n\n"]] {
+            let pieces = pieces.iter().map(|piece| (*piece).to_owned()).collect();
             let (address, _server) = served([vec!["HTTP/1.1 200 OK\r\n\r\n".to_owned()], pieces].concat());
             assert!(complete(address, "").is_err());
         }

@@ -11,6 +11,7 @@ mod child;
 mod client;
 mod docs;
 mod goals;
+mod group;
 mod memory;
 mod options;
 mod plots;
@@ -90,6 +91,7 @@ fn models(options: &Options) -> Result<(), Failure> {
 type Measuring = fn(&mut Run<'_>) -> Result<(), Failure>;
 
 fn measure(options: &Options) -> Result<ExitCode, Failure> {
+    group::end_all_on_interrupt()?;
     let home = TempModels::new()?;
     let programs = Programs::find(&env::current_exe()?, home.path(), |name| env::var_os(name))?;
     programs.left_out().for_each(|sentence| say(&sentence));
@@ -107,6 +109,7 @@ fn measure(options: &Options) -> Result<ExitCode, Failure> {
             measure(&mut run)?;
         }
     }
+    run.finish()?;
     say(&tables::all(&run.results));
     if !options.quick && own_file.is_none() {
         docs::draw(&run.results, &top())?;

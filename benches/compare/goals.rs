@@ -36,22 +36,42 @@ impl Bound {
     }
 }
 
+/// What came of a goal with a model.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Reached {
+    /// The worst case's ratio, and whether it is within the bound.
+    Measured(Spread, bool),
+    /// The types that there are no two samples of one round of. A goal is not judged by a part of what it is about.
+    NotMeasured(Vec<String>),
+}
+
 impl Goal {
-    /// For each model the ratio and whether it is within the bound; nothing where it was not measured.
-    pub(crate) fn reached(&self, results: &Results) -> Vec<(&'static str, Spread, bool)> {
+    /// For each model.
+    pub(crate) fn reached(&self, results: &Results) -> Vec<(&'static str, Reached)> {
+        self.cases.iter().map(|(model, cases)| (*model, self.of_model(results, cases))).collect()
+    }
+
+    fn of_model(&self, results: &Results, cases: &[Case]) -> Reached {
         let [side, reference] = self.sides;
-        let of_model = |(model, cases): &(&'static str, Vec<Case>)| {
-            let ratios = cases.iter().filter_map(|case| results.ratio(case, side, reference));
-            let worst = ratios.reduce(|a, b| {
-                let a_is_worse = match self.bound {
-                    Bound::AtLeast(_) => a.median <= b.median,
-                    Bound::AtMost(_) => a.median >= b.median,
-                };
-                if a_is_worse { a } else { b }
-            })?;
-            Some((*model, worst, self.bound.is_met(worst.median)))
-        };
-        self.cases.iter().filter_map(of_model).collect()
+        let mut worst: Option<Spread> = None;
+        let mut missing = Vec::new();
+        for case in cases {
+            let Some(ratio) = results.ratio(case, side, reference) else {
+                missing.push(case.file_type.to_uppercase());
+                continue;
+            };
+            let is_worse = worst.is_none_or(|worst| match self.bound {
+                Bound::AtLeast(_) => ratio.median < worst.median,
+                Bound::AtMost(_) => ratio.median > worst.median,
+            });
+            if is_worse {
+                worst = Some(ratio);
+            }
+        }
+        match worst.filter(|_| missing.is_empty()) {
+            Some(worst) => Reached::Measured(worst, self.bound.is_met(worst.median)),
+            None => Reached::NotMeasured(missing),
+        }
     }
 }
 
@@ -134,19 +154,37 @@ mod tests {
         goals().into_iter().find(|goal| goal.what.starts_with(what)).expect("there is one")
     }
 
+    fn verdict(what: &str, model: &str, results: &Results) -> (f64, bool) {
+        let reached = goal(what).reached(results);
+        match reached.iter().find(|(name, _)| *name == model) {
+            Some((_, Reached::Measured(ratio, met))) => (ratio.median, *met),
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn a_prompt_is_judged_by_its_worst_type() {
         let mut results = Results::default();
-        for (file_type, on) in [("q8_0", 120.0), ("bf16", 96.0), ("f16", 100.0)] {
-            let case = Case::new(Measure::Prefill, "0.6b", file_type, 1);
-            results.push(case.clone(), Side::Off, 100.0);
-            results.push(case, Side::On, on);
+        for one in TYPES {
+            let case = Case::new(Measure::Prefill, "0.6b", one.name, 1);
+            results.push(case.clone(), Side::Off, 0, 100.0);
+            results.push(case, Side::On, 0, if one.name == "q4_0" { 96.0 } else { 120.0 });
         }
+        assert_eq!(verdict("a prompt", "0.6b", &results), (0.96, false));
+    }
+
+    #[test]
+    fn a_goal_is_not_judged_by_a_part_of_its_cases() {
+        let mut results = Results::default();
+        for one in &TYPES[1..] {
+            let case = Case::new(Measure::Prefill, "0.2b", one.name, 1);
+            results.push(case.clone(), Side::Off, 0, 100.0);
+            results.push(case, Side::On, 0, 120.0);
+        }
+        let first = TYPES[0].name.to_uppercase();
         let reached = goal("a prompt").reached(&results);
-        assert_eq!(
-            reached.iter().map(|(model, ratio, met)| (*model, ratio.median, *met)).collect::<Vec<_>>(),
-            [("0.6b", 0.96, false)]
-        );
+        assert_eq!(reached[0], ("0.2b", Reached::NotMeasured(vec![first])));
+        assert!(matches!(&reached[1], ("0.6b", Reached::NotMeasured(all)) if all.len() == TYPES.len()), "{reached:?}");
     }
 
     #[test]
@@ -154,11 +192,9 @@ mod tests {
         let mut results = Results::default();
         let case = Case::new(Measure::Start, "demo", "q8_0", 1);
         for (side, ms) in [(Side::On, 25.0), (Side::Upstream, 30.0), (Side::UpstreamCli, 90.0)] {
-            results.push(case.clone(), side, ms);
+            results.push(case.clone(), side, 0, ms);
         }
-        let met = |what| goal(what).reached(&results).iter().map(|(.., met)| *met).collect::<Vec<_>>();
-        assert_eq!(met("a whole process to upstream's `llama-completion`"), [true]);
-        assert_eq!(met("a whole process to upstream's `llama-cli`"), [false]);
-        assert!(goal("Q8_0, 2 sequences").reached(&results).is_empty());
+        assert!(verdict("a whole process to upstream's `llama-completion`", "demo", &results).1);
+        assert!(!verdict("a whole process to upstream's `llama-cli`", "demo", &results).1);
     }
 }

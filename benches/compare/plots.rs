@@ -17,19 +17,42 @@ const LIMIT: &str = "#495057";
 /// One for each type.
 const COLOURS: [&str; TYPES.len()] = ["#0b7285", "#e8590c", "#5f3dc4", "#2b8a3e", "#c2255c", "#1864ab", "#997404"];
 
-/// Names and contents of all files; none of what was not measured.
-pub(crate) fn all(results: &Results) -> Vec<(String, String)> {
-    let mut files = Vec::new();
+/// The places of plots in the document; a place without a plot says so.
+pub(crate) const PLACES: [&str; 3] = ["plots of decoding", "plot of gains", "plot of serving"];
+
+/// A picture of the document.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Plot {
+    /// One of [`PLACES`].
+    pub(crate) place: &'static str,
+    /// What stands for it where pictures are not shown.
+    pub(crate) title: String,
+    /// Of the file.
+    pub(crate) name: String,
+    pub(crate) svg: String,
+}
+
+/// All of them; none of what was not measured.
+pub(crate) fn all(results: &Results) -> Vec<Plot> {
+    let [of_decoding, of_gains, of_serving] = PLACES;
+    let mut plots = Vec::new();
     if tables::has(results, Section::Speeds) {
         for shape in Shape::ALL.into_iter().filter(|shape| has_shape(results, *shape)) {
-            files.push((format!("decode-{}.svg", shape.name()), decode(results, shape)));
+            plots.push(Plot {
+                place: of_decoding,
+                title: format!("Decoding with {}", shape.name()),
+                name: format!("decode-{}.svg", shape.name()),
+                svg: decode(results, shape),
+            });
         }
-        files.push(("gains.svg".to_owned(), gains(results)));
+        let title = "Kernels on to off".to_owned();
+        plots.push(Plot { place: of_gains, title, name: "gains.svg".to_owned(), svg: gains(results) });
     }
     if tables::has(results, Section::Serving) {
-        files.push(("serving.svg".to_owned(), serving(results)));
+        let title = "Eight clients".to_owned();
+        plots.push(Plot { place: of_serving, title, name: "serving.svg".to_owned(), svg: serving(results) });
     }
-    files
+    plots
 }
 
 fn has_shape(results: &Results, shape: Shape) -> bool {
@@ -143,11 +166,11 @@ mod tests {
         let mut results = Results::default();
         results.begin(Section::Speeds, How { threads: 1, ..How::default() });
         for (side, rate) in [(Side::On, 90.0), (Side::Off, 45.0)] {
-            results.push(Case::new(Measure::Decode, "0.2b", "q4_0", 4), side, rate);
+            results.push(Case::new(Measure::Decode, "0.2b", "q4_0", 4), side, 0, rate);
         }
-        let files = all(&results);
-        assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["decode-0.2b.svg", "gains.svg"]);
-        assert!(files[0].1.contains("Q4_0") && files[0].1.contains("<circle"));
-        assert_eq!(files, all(&results), "drawn twice it is the same");
+        let plots = all(&results);
+        assert_eq!(plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>(), ["decode-0.2b.svg", "gains.svg"]);
+        assert!(plots[0].svg.contains("Q4_0") && plots[0].svg.contains("<circle"));
+        assert_eq!(plots, all(&results), "drawn twice it is the same");
     }
 }

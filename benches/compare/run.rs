@@ -17,48 +17,63 @@ pub(crate) struct Run<'a> {
     /// Where results are kept; nowhere in a quick run that names no file.
     keep: Option<PathBuf>,
     upstream: Option<String>,
+    /// Before anything was measured: later it would be the load of the measurement itself.
+    load: Option<f64>,
     failures: usize,
+    section: Option<Section>,
     /// Sides that failed, with the piece of work that they failed at: they are not tried again.
     dropped: BTreeSet<(Side, String)>,
 }
 
 impl<'a> Run<'a> {
-    /// Goes on with the results that are kept already, whose other sections stay.
+    /// Goes on with the results that are kept already: what is not measured anew stays.
     pub(crate) fn new(options: &'a Options, programs: &'a Programs, keep: Option<PathBuf>) -> Result<Self, Failure> {
-        let there = keep.as_deref().filter(|path| path.is_file());
-        let results = there.map(Results::load).transpose()?.unwrap_or_default();
-        let upstream = programs.upstream_version();
-        Ok(Self { options, programs, results, keep, upstream, failures: 0, dropped: BTreeSet::new() })
-    }
-
-    /// Begins a section: what was measured of it before is forgotten.
-    pub(crate) fn begin(&mut self, section: Section) {
-        super::say(&format!("\n{}", section.name()));
+        let load = load();
         if let Some(warning) = load_warning() {
             super::say(&format!("  {warning}"));
         }
+        let there = keep.as_deref().filter(|path| path.is_file());
+        let results = there.map(Results::load).transpose()?.unwrap_or_default();
+        let upstream = programs.upstream_version();
+        Ok(Self {
+            options,
+            programs,
+            results,
+            keep,
+            upstream,
+            load,
+            failures: 0,
+            section: None,
+            dropped: BTreeSet::new(),
+        })
+    }
+
+    /// Begins a section.
+    pub(crate) fn begin(&mut self, section: Section) {
+        super::say(&format!("\n{}", section.name()));
         let how = How {
             processor: processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             threads: self.options.threads,
-            load: load(),
+            load: self.load,
             kernels: llama_core::kernels_in_use().unwrap_or("none").to_owned(),
             upstream: self.upstream.clone(),
             quick: self.options.quick,
-            notes: Vec::new(),
+            ..How::default()
         };
         self.results.begin(section, how);
+        self.section = Some(section);
     }
 
     /// Adds what a reader of the section has to know.
     pub(crate) fn note(&mut self, section: Section, note: String) {
         super::say(&format!("  {note}"));
-        if let Some(how) = self.results.sections.get_mut(&section) {
+        if let Some(how) = self.results.last_run(section) {
             how.notes.push(note);
         }
     }
 
-    /// Runs a side's part of a piece of work, unless it failed at it before. An error is told, and the others go on.
+    /// Runs a side's part of a piece of work, unless it failed at it before. An error is told and noted, and the others go on.
     pub(crate) fn attempt<T>(
         &mut self,
         side: Side,
@@ -73,6 +88,12 @@ impl<'a> Run<'a> {
             Err(error) => {
                 super::complain(&format!("error: {work}, {}: {error}\n  it is left out from here on", side.title()));
                 self.failures += 1;
+                if let Some(how) = self.section.and_then(|section| self.results.last_run(section)) {
+                    // Further lines have the whole command, with the paths of this machine.
+                    let text = error.to_string();
+                    let why = text.lines().next().unwrap_or_default();
+                    how.notes.push(format!("{work}, {}: failed, and was left out from there on: {why}", side.title()));
+                }
                 self.dropped.insert((side, work.to_owned()));
                 None
             }
@@ -82,6 +103,17 @@ impl<'a> Run<'a> {
     /// Keeps what was measured until now.
     pub(crate) fn save(&self) -> Result<(), Failure> {
         self.keep.as_deref().map_or(Ok(()), |path| self.results.save(path))
+    }
+
+    /// Keeps all of it, and tells what the file has no longer.
+    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        self.results.prune();
+        for lost in self.results.lost() {
+            super::say(&format!(
+                "measured anew without a side that it had before, whose samples were taken away: {lost}"
+            ));
+        }
+        self.save()
     }
 
     pub(crate) fn failures(&self) -> usize {

@@ -63,7 +63,7 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     let mut best = [None, None];
     if let Some(program) = &upstream {
         for (busy, best) in [false, true].into_iter().zip(&mut best) {
-            *best = run.attempt(Side::Upstream, "serving", |run| choose(run, program, &setting, busy));
+            *best = run.attempt(Side::Upstream, work(busy), |run| choose(run, program, &setting, busy));
             run.save()?;
         }
     }
@@ -74,14 +74,15 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
                 if side == Side::Upstream && chosen.is_none() {
                     continue;
                 }
-                let work = if busy { "serving beside a neighbour" } else { "serving" };
-                run.attempt(side, work, |run| {
+                run.attempt(side, work(busy), |run| {
                     let _neighbour = busy.then(Neighbour::start).transpose()?;
                     let served = match chosen.filter(|_| side == Side::Upstream) {
                         Some((program, args)) => upstreams(run, program, &setting, args)?,
                         None => ours(run, &setting, side == Side::On)?,
                     };
-                    keep(run, side, busy, served);
+                    for (measure, sample) in samples(served) {
+                        run.results.push(case(measure, busy), side, round, sample);
+                    }
                     Ok(())
                 });
             }
@@ -96,17 +97,19 @@ fn case(measure: Measure, busy: bool) -> Case {
     Case { neighbour: busy, ..Case::new(measure, Shape::Small.name(), TYPES[0].name, FULL.clients) }
 }
 
-fn keep(run: &mut Run<'_>, side: Side, busy: bool, served: Served) {
+/// What a side is left out of when it fails.
+fn work(busy: bool) -> &'static str {
+    if busy { "serving beside a neighbour" } else { "serving" }
+}
+
+fn samples(served: Served) -> [(Measure, f64); 4] {
     let Served { rate, first, gaps: [gap, long_gap] } = served;
-    let all = [
+    [
         (Measure::ServeRate, rate),
         (Measure::ServeFirst, first),
         (Measure::ServeGap, gap),
         (Measure::ServeLongGap, long_gap),
-    ];
-    for (measure, sample) in all {
-        run.results.push(case(measure, busy), side, sample);
-    }
+    ]
 }
 
 fn tell(run: &Run<'_>, round: usize) {

@@ -52,7 +52,7 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
                 let line = child::shown(&command);
                 let printed = child::run(command, LIMIT)?.stdout;
                 let rate = rate(side, &printed).map_err(|why| child::not_understood(line, why))?;
-                run.results.push(case.clone(), side, rate);
+                run.results.push(case.clone(), side, round, rate);
                 Ok(())
             });
         }

@@ -42,16 +42,16 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
         }
     }
     run.begin(Section::Speeds);
-    run.results.step_bytes.clear();
     for file in &files {
         run.results.step_bytes.insert(file.name(), models::bytes_of_a_step(&file.path)?);
     }
     let mut rounds = run.rounds(Section::Speeds);
-    run.results.memory.clear();
     for threads in BTreeSet::from([1, run.options.threads]) {
         let found = memory::bandwidth_of_memory(threads);
         say(&format!("  {threads} threads read {:.1} GB/s", found / 1e9));
-        run.results.memory.insert(threads, found);
+        if let Some(how) = run.results.last_run(Section::Speeds) {
+            how.memory.insert(threads, found);
+        }
     }
     while let Some(round) = rounds.next() {
         for file in &files {
@@ -76,7 +76,7 @@ fn one_round(run: &mut Run<'_>, file: &File, round: usize) {
             let result = tools::speeds(run.programs, side, &job, &mut speeds);
             for speed in speeds {
                 let case = Case::new(speed.measure, file.shape.name(), file.file_type.name, speed.width);
-                run.results.push(case, side, speed.rate);
+                run.results.push(case, side, round, speed.rate);
             }
             Ok(result?)
         });

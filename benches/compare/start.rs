@@ -12,6 +12,8 @@ use crate::Failure;
 
 const LIMIT: Duration = Duration::from_secs(30);
 const PROMPT: &str = "Who are you?";
+/// The demo model's first token, of the chat that its template makes of the prompt.
+const ANSWER: &str = "I";
 /// Processes of each side in a round.
 const AT_ONCE: usize = 5;
 
@@ -23,11 +25,17 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     let case = Case::new(Measure::Start, "demo", "q8_0", 1);
     let mut rounds = run.rounds(Section::Start);
     while let Some(round) = rounds.next() {
-        for _ in 0..AT_ONCE {
+        for again in 0..AT_ONCE {
             for side in turns(&sides, round) {
                 run.attempt(side, "start", |run| {
-                    let took = child::run(command(run, side), LIMIT)?.took;
-                    run.results.push(case.clone(), side, took.as_secs_f64() * 1e3);
+                    let command = command(run, side);
+                    let line = child::shown(&command);
+                    let finished = child::run(command, LIMIT)?;
+                    if !answers(&finished.stdout) {
+                        return Err(child::not_understood(line, format!("no line is `{ANSWER}`")).into());
+                    }
+                    let took = finished.took;
+                    run.results.push(case.clone(), side, round * AT_ONCE + again, took.as_secs_f64() * 1e3);
                     Ok(())
                 });
             }
@@ -37,7 +45,13 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A process of a side that writes one token.
+/// Whether the token is there: upstream's `llama-cli` prints more than its answer, and a program that answered nothing did less
+/// than the others.
+fn answers(printed: &str) -> bool {
+    printed.lines().any(|line| line.trim() == ANSWER)
+}
+
+/// A process of a side that writes one token, the prompt being put into the template of the model on every side.
 fn command(run: &Run<'_>, side: Side) -> Command {
     let upstream = match side {
         Side::Upstream => run.programs.upstream("LLAMA_COMPLETION_BIN"),
@@ -46,12 +60,22 @@ fn command(run: &Run<'_>, side: Side) -> Command {
     };
     let mut command = child::command(upstream.unwrap_or(&run.programs.ours), &run.programs.home);
     match side {
-        Side::Upstream => _ = command.arg("-no-cnv"),
-        Side::UpstreamCli => _ = command.arg("-st"),
+        Side::Upstream | Side::UpstreamCli => _ = command.args(["-st", "--no-display-prompt"]),
         Side::On => _ = command.args(["run", "--kernels", "on"]),
         _ => _ = command.args(["run", "--kernels", "off"]),
     }
     command.arg("-m").arg(golden::demo_model_path()).args(["-p", PROMPT, "-n", "1", "--temp", "0"]);
     command.args(["-t", &run.options.threads.to_string()]);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_line_of_its_own() {
+        assert!(answers("I\n") && answers("banner\n\n> Who are you?\n I\n\n[ Prompt: 1 t/s ]\n"));
+        assert!(!answers("") && !answers("Who are you? [end of text]\n") && !answers("Info\n"));
+    }
 }

@@ -19,10 +19,10 @@ impl Spread {
         Some(Self { median: all.median, quartiles: [all.spread[1], all.spread[2]] })
     }
 
-    /// Of the samples divided by those of a reference, pair by pair; what has no partner is left out.
-    pub(crate) fn of_ratios(samples: &[f64], reference: &[f64]) -> Option<Self> {
-        let ratios: Vec<f64> = samples.iter().zip(reference).map(|(own, other)| own / other).collect();
-        Self::of(&ratios)
+    /// Of the samples divided by those of a reference, round by round; what has no partner is left out.
+    pub(crate) fn of_ratios(samples: &[Option<f64>], reference: &[Option<f64>]) -> Option<Self> {
+        let pairs = samples.iter().zip(reference).filter_map(|(own, other)| Some(((*own)?, (*other)?)));
+        Self::of(&pairs.map(|(own, other)| own / other).collect::<Vec<_>>())
     }
 }
 
@@ -35,18 +35,21 @@ impl fmt::Display for Spread {
     }
 }
 
-/// The least of the samples that so many percent of all are not above; `None` if there is none.
+/// Where a share of the samples lies below, between two neighbours in proportion, as `llama-cli bench` has it: both sides of a
+/// comparison have to mean the same. `None` if there is no sample.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a place among samples; a cast from float saturates"
+)]
 pub(crate) fn percentile(samples: &[f64], percent: f64) -> Option<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a number of samples; a cast from float saturates"
-    )]
-    let place = (sorted.len() as f64 * percent / 100.0).ceil() as usize;
-    sorted.get(place.saturating_sub(1).min(sorted.len().saturating_sub(1))).copied()
+    let place = percent / 100.0 * sorted.len().checked_sub(1)? as f64;
+    let low = sorted.get(place.floor() as usize)?;
+    let high = sorted.get(place.ceil() as usize)?;
+    Some(low + (high - low) * place.fract())
 }
 
 #[cfg(test)]
@@ -55,24 +58,32 @@ mod tests {
 
     #[test]
     fn a_ratio_shows_its_quartiles() {
-        let ratio = Spread::of_ratios(&[2.0, 6.0, 8.0, 4.0, 10.0], &[2.0; 5]).expect("there are samples");
+        let ratio =
+            Spread::of_ratios(&[2.0, 6.0, 8.0, 4.0, 10.0].map(Some), &[Some(2.0); 5]).expect("there are samples");
         assert_eq!(ratio.to_string(), "3.00 [2.00, 4.00]");
     }
 
     #[test]
     fn what_was_not_measured_in_both_does_not_count() {
-        assert_eq!(Spread::of_ratios(&[2.0, 9.0], &[1.0]).map(|ratio| ratio.median), Some(2.0));
-        assert_eq!(Spread::of_ratios(&[], &[1.0]), None);
-        assert_eq!(Spread::of_ratios(&[1.0], &[0.0]), None);
+        let ratio = |samples: &[Option<f64>], reference: &[Option<f64>]| {
+            Spread::of_ratios(samples, reference).map(|ratio| ratio.median)
+        };
+        assert_eq!(ratio(&[Some(2.0), Some(9.0)], &[Some(1.0)]), Some(2.0));
+        assert_eq!(ratio(&[None, Some(9.0)], &[Some(1.0), Some(3.0)]), Some(3.0));
+        assert_eq!(ratio(&[], &[Some(1.0)]), None);
+        assert_eq!(ratio(&[Some(1.0)], &[Some(0.0)]), None);
     }
 
     #[test]
-    fn a_percentile_is_one_of_the_samples() {
-        let samples: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+    fn a_percentile_lies_between_its_neighbours_in_proportion() {
+        let samples: Vec<f64> = (1..=101).rev().map(f64::from).collect();
         assert_eq!(
             [0.0, 50.0, 99.0, 100.0].map(|percent| percentile(&samples, percent)),
-            [1.0, 100.0, 198.0, 200.0].map(Some)
+            [1.0, 51.0, 100.0, 101.0].map(Some)
         );
+        // The figures of the test of `llama-cli bench`.
+        let values = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!([0.0, 25.0, 100.0].map(|percent| percentile(&values, percent)), [1.0, 1.75, 4.0].map(Some));
         assert_eq!(percentile(&[], 50.0), None);
     }
 }

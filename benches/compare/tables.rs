@@ -1,9 +1,10 @@
 //! Tables in Markdown, drawn from results.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::goals;
-use super::results::{Case, Measure, Results, Section, Side};
+use super::goals::{self, Reached};
+use super::results::{Case, How, Measure, Results, Row, Section, Side};
 use super::speeds::WIDTHS;
 use crate::models::{Shape, TYPES};
 
@@ -40,56 +41,94 @@ fn words(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
 }
 
-/// Where and when each section was measured.
+/// Where and when each section was measured; a line for each run that rows are left of.
 fn how(results: &Results) -> String {
     let mut text = String::new();
-    for (section, how) in &results.sections {
-        let rounds = results.rows.iter().filter(|row| row.case.section() == *section);
-        let rounds = rounds.flat_map(|row| row.samples.values().map(Vec::len)).max().unwrap_or(0);
-        let load = how.load.map_or("not known".to_owned(), |load| format!("{load:.2}"));
-        let upstream = how.upstream.as_deref().unwrap_or("not named");
-        // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "- **{}**: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load when it began {load}; {rounds} samples of \
-             each side",
-            section.name(),
-            how.processor,
-            how.cores,
-            how.threads,
-            how.kernels
-        );
-        if how.quick {
-            text.push_str("; **a short run for trying, whose figures mean little**");
-        }
-        text.push_str(".\n");
-        for note in &how.notes {
-            let _ = writeln!(text, "  - {note}.");
+    for section in Section::ALL {
+        let runs = results.runs(section);
+        for (how, rows) in &runs {
+            let part = if runs.len() > 1 { format!(" ({})", files(rows)) } else { String::new() };
+            text += &of_a_run(section.name(), &part, how, rows);
         }
     }
     if text.is_empty() { "Not measured.\n".to_owned() } else { text }
 }
 
+fn of_a_run(section: &str, part: &str, how: &How, rows: &[&Row]) -> String {
+    let load = how.load.map_or("not known".to_owned(), |load| format!("{load:.2}"));
+    let upstream = how.upstream.as_deref().unwrap_or("not named");
+    let mut text = format!(
+        "- **{section}**{part}: {} ({} cores), {} threads, kernels {}; upstream {upstream}; load before the run {load}; \
+         samples: {}",
+        how.processor,
+        how.cores,
+        how.threads,
+        how.kernels,
+        counts(rows)
+    );
+    if how.quick {
+        text.push_str("; **a short run for trying, whose figures mean little**");
+    }
+    text.push_str(".\n");
+    how.notes.iter().fold(text, |text, note| text + "  - " + note + ".\n")
+}
+
+/// How many samples each side has; from the fewest to the most where rows differ.
+fn counts(rows: &[&Row]) -> String {
+    let mut sides = BTreeMap::new();
+    for (side, samples) in rows.iter().flat_map(|row| &row.samples) {
+        let count = samples.iter().flatten().count();
+        let (fewest, most) = sides.entry(*side).or_insert((count, count));
+        (*fewest, *most) = (count.min(*fewest), count.max(*most));
+    }
+    let told = sides.into_iter().map(|(side, (fewest, most))| {
+        let count = if fewest == most { most.to_string() } else { format!("{fewest} to {most}") };
+        format!("{} {count}", side.title())
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// The models and types of rows.
+fn files(rows: &[&Row]) -> String {
+    let mut files = Vec::new();
+    for row in rows {
+        let file = format!("{}/{}", row.case.model, row.case.file_type);
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    files.join(", ")
+}
+
+/// A row for every goal, also for those that nothing was measured for.
 fn goals_reached(results: &Results) -> String {
     let mut rows = Vec::new();
     for goal in goals::goals() {
-        for (model, ratio, met) in goal.reached(results) {
-            let verdict = if met { "met" } else { "**missed**" };
-            rows.push(vec![
-                goal.what.clone(),
-                model.to_owned(),
-                goal.bound.text(),
-                ratio.to_string(),
-                verdict.to_owned(),
-            ]);
+        for (model, reached) in goal.reached(results) {
+            let (ratio, verdict) = match reached {
+                Reached::Measured(ratio, true) => (ratio.to_string(), "met".to_owned()),
+                Reached::Measured(ratio, false) => (ratio.to_string(), "**missed**".to_owned()),
+                Reached::NotMeasured(types) => ("-".to_owned(), format!("not measured: {}", types.join(", "))),
+            };
+            rows.push(vec![goal.what.clone(), model.to_owned(), goal.bound.text(), ratio, verdict]);
         }
     }
     table(&words(&["ratio", "model", "goal", "measured", ""]), rows)
 }
 
 fn memory(results: &Results) -> String {
-    let rows = results.memory.iter().map(|(threads, bytes)| vec![threads.to_string(), format!("{:.1}", bytes / 1e9)]);
-    table(&words(&["threads that read", "GB/s"]), rows.collect())
+    let runs = results.runs(Section::Speeds);
+    // Where there were several runs, each decoded with the memory of its own hour.
+    let several = runs.len() > 1;
+    let mut lines = Vec::new();
+    for (how, rows) in runs {
+        for (threads, bytes) in &how.memory {
+            let line = vec![threads.to_string(), format!("{:.1}", bytes / 1e9)];
+            lines.push(line.into_iter().chain(several.then(|| files(&rows))).collect());
+        }
+    }
+    let head = ["threads that read", "GB/s", "in the run of"];
+    table(&words(if several { &head } else { &head[..2] }), lines)
 }
 
 /// The columns of a type's row: one for each width, and the prompt.
@@ -226,19 +265,18 @@ pub(crate) fn has(results: &Results, section: Section) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::results::How;
     use super::*;
 
     #[test]
     fn a_type_has_a_row_for_each_side_and_one_for_the_memory() {
         let mut results = Results::default();
-        results.begin(Section::Speeds, How { threads: 2, ..How::default() });
-        results.memory.insert(2, 40e9);
+        let memory = [(2, 40e9)].into();
+        results.begin(Section::Speeds, How { threads: 2, memory, ..How::default() });
         results.step_bytes.insert("0.2b/q8_0".to_owned(), 200_000_000);
         for (width, off, on) in [(1, 80.0, 160.0), (4, 100.0, 450.0)] {
             let case = Case::new(Measure::Decode, "0.2b", "q8_0", width);
-            results.push(case.clone(), Side::Off, off);
-            results.push(case, Side::On, on);
+            results.push(case.clone(), Side::Off, 0, off);
+            results.push(case, Side::On, 0, on);
         }
         let text = speeds(&results);
         assert!(text.contains("| Q8_0 | 200 | kernels on | 160 | - | - | 450 | - | - | - |"), "{text}");
@@ -248,11 +286,45 @@ mod tests {
     }
 
     #[test]
+    fn samples_are_counted_for_each_side() {
+        let mut results = Results::default();
+        results.begin(Section::Speeds, How::default());
+        for round in 0..3 {
+            for width in [1, 2] {
+                let case = Case::new(Measure::Decode, "0.2b", "q8_0", width);
+                results.push(case.clone(), Side::On, round, 1.0);
+                if (round, width) != (1, 2) {
+                    results.push(case, Side::Upstream, round, 1.0);
+                }
+            }
+        }
+        let text = how(&results);
+        assert!(text.contains("samples: kernels on 3, upstream 2 to 3."), "{text}");
+    }
+
+    #[test]
+    fn rows_of_several_runs_are_told_apart() {
+        let mut results = Results::default();
+        for (threads, types) in [(2, ["q8_0", "q4_0"]), (1, ["q4_0", "f16"])] {
+            results.begin(Section::Speeds, How { threads, memory: [(threads, 1e9)].into(), ..How::default() });
+            for file_type in types {
+                results.push(Case::new(Measure::Decode, "0.2b", file_type, 1), Side::On, 0, 1.0);
+            }
+        }
+        let text = how(&results);
+        let begins = |line: &str, begin| line.starts_with(begin);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(begins(lines[0], "- **speeds** (0.2b/q8_0): ") && lines[0].contains(" 2 threads"), "{text}");
+        assert!(begins(lines[1], "- **speeds** (0.2b/q4_0, 0.2b/f16): ") && lines[1].contains(" 1 threads"), "{text}");
+        assert!(memory(&results).contains("| 2 | 1.0 | 0.2b/q8_0 |"));
+    }
+
+    #[test]
     fn every_line_of_a_table_has_as_many_cells() {
         let mut results = Results::default();
         let case = Case::new(Measure::ServeRate, "0.2b", "q8_0", 8);
-        results.push(case.clone(), Side::On, 2.0);
-        results.push(case, Side::Upstream, 1.0);
+        results.push(case.clone(), Side::On, 0, 2.0);
+        results.push(case, Side::Upstream, 0, 1.0);
         let text = serving(&results);
         let cells: Vec<usize> = text.lines().map(|line| line.matches('|').count()).collect();
         assert_eq!(cells, [8; 4], "{text}");
@@ -260,9 +332,13 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_says_so() {
-        for (name, block) in BLOCKS {
+        for (name, block) in BLOCKS.into_iter().filter(|(name, _)| *name != "goals") {
             assert_eq!(block(&Results::default()), "Not measured.\n", "{name}");
         }
+        let goals = goals_reached(&Results::default());
+        let told = goals.lines().skip(2).filter(|line| line.contains("| - | not measured: ")).count();
+        assert_eq!(told, goals.lines().count() - 2, "{goals}");
+        assert!(told > goals::goals().len(), "those for both models have two rows: {goals}");
         assert!(!has(&Results::default(), Section::Start));
     }
 }

@@ -109,13 +109,19 @@ fn upstreams(programs: &Programs, job: &Job<'_>, several: &[usize], into: &mut V
             "-npp {BEFORE} -ntg {steps} -npl {} -c {cells} -b 2048 -ub 512 -t {threads} -tb {threads} --output-format jsonl",
             listed(several)
         );
-        let all = |speeds: &[Speed]| several.iter().all(|width| speeds.iter().any(|speed| speed.width == *width));
+        let lost =
+            |speeds: &[Speed]| several.iter().copied().find(|width| speeds.iter().all(|one| one.width != *width));
         let mut found = read(command(program, args.clone()), of_batched_bench)?;
-        if !all(&found) {
+        if lost(&found).is_some() {
             // It prints from a thread of its own, and on a busy machine may end before its last line is out.
-            found = read(command(program, args), of_batched_bench)?;
+            found = read(command(program, args.clone()), of_batched_bench)?;
         }
+        let lost = lost(&found);
         into.extend(found);
+        if let Some(width) = lost {
+            let line = child::shown(&command(program, args));
+            return Err(child::not_understood(line, format!("twice without a line for {width} sequences")));
+        }
     }
     Ok(())
 }
@@ -262,5 +268,18 @@ mod tests {
         let mut found = Vec::new();
         speeds(&programs, Side::Upstream, &job, &mut found).expect("the second time");
         assert_eq!(found.iter().map(|speed| speed.width).collect::<Vec<_>>(), [2, 4]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_line_that_is_lost_twice_is_an_error() {
+        let lost = r#"echo "{\"pl\": 2, \"speed_tg\": 5.0}""#;
+        let (folder, programs) = scripts(&[("llama-cli", "exit 1"), ("LLAMA_BATCHED_BENCH_BIN", lost)]);
+        let model = folder.path().join("model.gguf");
+        let job = Job { model: &model, prompt: 8, steps: 12, widths: &[1, 2, 4], threads: 1 };
+        let mut found = Vec::new();
+        let error = speeds(&programs, Side::Upstream, &job, &mut found).expect_err("no line for 4").to_string();
+        assert!(error.contains("4 sequences"), "{error}");
+        assert_eq!(found.iter().map(|speed| speed.width).collect::<Vec<_>>(), [2]);
     }
 }

@@ -8,7 +8,8 @@ use crate::{setup, workspace};
 /// Share of the cores that others may keep busy before figures mean little.
 const BUSY_SHARE: f64 = 0.5;
 
-/// Runs `cargo bench --workspace` with `args` appended.
+/// Runs `cargo bench --workspace` with `args` appended: all benchmarks but the comparison with upstream's programs, which its
+/// manifest leaves to those who name it.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode, Failure> {
     let tools = setup::prepare()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
