@@ -183,6 +183,7 @@ impl Clients<'_> {
         config.context.offload_kqv = layout.kv_offload;
         config.context.op_offload = layout.op_offload;
         config.context.threads = layout.threads;
+        config.context.threads_batch = layout.threads_batch;
         config.batch.step_tokens = layout.n_ubatch.min(layout.n_batch);
         let is_set = |key: &str| self.effective.set.contains_key(key);
         if !is_set("batch.min_chunk") {

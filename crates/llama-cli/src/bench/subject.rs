@@ -102,7 +102,7 @@ impl Subject {
         params.n_ubatch = layout.n_ubatch.min(layout.n_batch);
         params.n_seq_max = test.n_parallel;
         params.n_threads = layout.threads;
-        params.n_threads_batch = effective.settings.context.threads_batch.filter(|_| layout.threads.is_none());
+        params.n_threads_batch = layout.threads_batch;
         params.flash_attention = layout.flash;
         params.cache_k = layout.type_k;
         params.cache_v = layout.type_v;

@@ -90,6 +90,13 @@ fn tokens_are_those_of_all_sequences_and_a_shared_prompt_counts_once() {
 }
 
 #[test]
+fn prompts_have_threads_of_their_own_where_that_is_asked_for() {
+    let counts = |row: &Value| (row["n_threads"].as_u64(), row["n_threads_batch"].as_u64());
+    assert_eq!(counts(&rows(&["-p", "4", "-n", "0", "-r", "1", "-tb", "3"])[0]), (Some(1), Some(3)));
+    assert_eq!(counts(&rows(&["-p", "4", "-n", "0", "-r", "1"])[0]), (Some(1), Some(1)));
+}
+
+#[test]
 fn ranges_lists_and_the_flags_of_batched_bench_are_understood() {
     let widths = |args: &[&str]| -> Vec<Value> { rows(args).iter().map(|row| row["n_parallel"].clone()).collect() };
     assert_eq!(widths(&["-p", "0", "-n", "2", "-npl", "1-4*2,3", "-r", "1"]), [1, 2, 4, 3].map(Value::from));
