@@ -7,6 +7,7 @@ pub(crate) mod args;
 mod lists;
 mod matrix;
 mod measure;
+mod options;
 mod print;
 mod progress;
 mod random;

@@ -47,6 +47,13 @@ pub(super) struct Layout {
     pub(super) threads_batch: Option<u32>,
 }
 
+impl Layout {
+    /// Most tokens that are computed at once.
+    pub(super) fn at_once(&self) -> u32 {
+        self.n_ubatch.min(self.n_batch)
+    }
+}
+
 /// What is computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Test {

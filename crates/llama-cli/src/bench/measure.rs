@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use llama_runtime::{FlashAttention, kernels_in_use};
+use llama_runtime::kernels_in_use;
 
 use super::matrix::Case;
+use super::options::Options;
 use super::print::Printer;
 use super::progress::Progress;
 use super::rig::{Broken, Rig};
@@ -148,19 +149,11 @@ impl Measurement<'_> {
     fn row(&self, case: &Case, side: &Side, subject: &Subject, machine: &Machine) -> Row {
         let facts = subject.model.facts();
         let context = side.rig.context();
-        let flash = match case.layout.flash {
-            FlashAttention::Off => 0,
-            FlashAttention::On => 1,
-            FlashAttention::Auto => -1,
-        };
-        let mut row = Row::of(case, machine, side.isa);
+        let mut row = Row::of(&case.test, Options::of(case, context.threads()), machine, side.isa);
         row.model_filename = self.sources[case.load.model].name();
         row.model_type.clone_from(&facts.description);
         row.model_size = facts.size;
         row.model_n_params = facts.n_params;
-        row.n_threads = context.threads().0;
-        row.n_threads_batch = context.threads().1;
-        row.flash_attn = flash;
         row.measured(&side.samples, case.test.tokens());
         row
     }

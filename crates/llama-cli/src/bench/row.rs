@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use llama_runtime::{GpuLayers, llama_cpp_version};
+use llama_runtime::llama_cpp_version;
 use serde::Serialize;
 
-use super::lists::name;
-use super::matrix::Case;
+use super::matrix::Test;
+use super::options::Options;
 use super::samples;
 use super::subject::Machine;
 
@@ -21,18 +21,8 @@ pub(super) struct Row {
     pub(super) model_type: String,
     pub(super) model_size: u64,
     pub(super) model_n_params: u64,
-    pub(super) n_batch: u32,
-    pub(super) n_ubatch: u32,
-    pub(super) n_threads: u32,
-    pub(super) n_threads_batch: u32,
-    pub(super) type_k: String,
-    pub(super) type_v: String,
-    pub(super) n_gpu_layers: i64,
-    pub(super) no_kv_offload: bool,
-    pub(super) flash_attn: i32,
-    pub(super) load_mode: String,
-    pub(super) no_op_offload: bool,
-    pub(super) repack: bool,
+    #[serde(flatten)]
+    pub(super) options: Options,
     pub(super) n_prompt: u32,
     pub(super) n_gen: u32,
     pub(super) n_depth: u32,
@@ -59,25 +49,13 @@ pub(super) struct Row {
 
 impl Row {
     /// What is known before anything is measured.
-    pub(super) fn of(case: &Case, machine: &Machine, isa: Option<&'static str>) -> Self {
-        let (load, layout, test) = (&case.load, &case.layout, &case.test);
+    pub(super) fn of(test: &Test, options: Options, machine: &Machine, isa: Option<&'static str>) -> Self {
         Self {
             build_commit: llama_cpp_version(),
             cpu_info: machine.cpu.clone(),
             gpu_info: machine.gpu.clone(),
             backends: machine.backends.clone(),
-            n_batch: layout.n_batch,
-            n_ubatch: layout.n_ubatch,
-            type_k: name(layout.type_k),
-            type_v: name(layout.type_v),
-            n_gpu_layers: match load.gpu_layers {
-                GpuLayers::All => -1,
-                GpuLayers::AtMost(layers) => layers.into(),
-            },
-            no_kv_offload: !layout.kv_offload,
-            load_mode: name(load.load_mode),
-            no_op_offload: !layout.op_offload,
-            repack: load.repack,
+            options,
             n_prompt: test.n_prompt,
             n_gen: test.n_gen,
             n_depth: test.n_depth,

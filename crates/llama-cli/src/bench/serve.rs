@@ -12,7 +12,8 @@ use super::print::Printer;
 use super::progress::Progress;
 use super::stop::Stop;
 use super::subject::{self, Machine, Source};
-use super::{Wanted, lists, table};
+use super::table::{self, Columns};
+use super::{Wanted, lists};
 use crate::settings::{Effective, Purpose};
 use crate::{demo, start};
 use answers::Round;
@@ -69,6 +70,7 @@ impl Clients<'_> {
         let mut progress = Progress::new(self.wanted.run.progress);
         let mut failed = Vec::new();
         let mut isa = None;
+        let columns = Columns::of(ways);
         for way in ways {
             if self.stop.is_set() {
                 break;
@@ -78,7 +80,7 @@ impl Clients<'_> {
             for side in sides.iter().filter(|side| side.rounds.iter().any(|round| !round.is_empty())) {
                 let row = self.row(way, &asking, side);
                 isa = isa.or(row.kernels_isa);
-                printer.row(&table::object(&row)?, &row.cells())?;
+                printer.row(&table::object(&row)?, &row.cells(columns))?;
                 failed.extend(side.rounds.iter().flat_map(Round::failures).map(str::to_owned));
             }
         }
@@ -184,7 +186,7 @@ impl Clients<'_> {
         config.context.op_offload = layout.op_offload;
         config.context.threads = layout.threads;
         config.context.threads_batch = layout.threads_batch;
-        config.batch.step_tokens = layout.n_ubatch.min(layout.n_batch);
+        config.batch.step_tokens = layout.at_once();
         let is_set = |key: &str| self.effective.set.contains_key(key);
         if !is_set("batch.min_chunk") {
             config.batch.min_chunk = config.batch.min_chunk.min(config.batch.step_tokens);
@@ -201,7 +203,7 @@ impl Clients<'_> {
     }
 
     fn row(&self, way: &Case, asking: &Asking, side: &Side) -> ServeRow {
-        let mut row = ServeRow::of(way, &Machine::look(), &side.info.facts, side.isa);
+        let mut row = ServeRow::of(way, &Machine::look(), &side.info, side.isa);
         row.model_filename = self.sources[way.load.model].name();
         row.asked(asking.clients(), asking.seed(), asking.rate(), asking.shared_prefix());
         row.measured(&side.rounds);

@@ -99,7 +99,7 @@ impl Subject {
         let mut params = ContextParams::default();
         params.n_ctx = Some(u32::try_from(test.cells()).context("too many cells")?);
         params.n_batch = layout.n_batch;
-        params.n_ubatch = layout.n_ubatch.min(layout.n_batch);
+        params.n_ubatch = layout.at_once();
         params.n_seq_max = test.n_parallel;
         params.n_threads = layout.threads;
         params.n_threads_batch = layout.threads_batch;
