@@ -49,6 +49,13 @@ enum Asking {
     File(Workload),
 }
 
+/// What stands below the rows, and why requests failed.
+#[derive(Debug, Default)]
+struct Told {
+    isa: Option<&'static str>,
+    failed: Vec<String>,
+}
+
 /// An engine with our kernels on or off, and what it answered.
 struct Side {
     kernels: bool,
@@ -68,28 +75,42 @@ impl Clients<'_> {
     pub(super) fn run(&self, ways: &[Case], printer: &mut Printer) -> anyhow::Result<()> {
         let asking = self.asking()?;
         let mut progress = Progress::new(self.wanted.run.progress);
-        let mut failed = Vec::new();
-        let mut isa = None;
+        let mut told = Told::default();
+        let measured = self.all(ways, &asking, &mut progress, (printer, &mut told));
+        progress.clear();
+        if measured.is_ok() || printer.has_begun() {
+            printer.end(&if printer.has_begun() { table::made_by(told.isa) } else { Vec::new() })?;
+        }
+        measured?;
+        match told.failed.first() {
+            Some(first) => bail!("{} requests failed, the first one since {first}", told.failed.len()),
+            None => Ok(()),
+        }
+    }
+
+    /// Every way to compute in turn, or those before Ctrl+C. What was told is there also after an error.
+    fn all(
+        &self,
+        ways: &[Case],
+        asking: &Asking,
+        progress: &mut Progress,
+        (printer, told): (&mut Printer, &mut Told),
+    ) -> anyhow::Result<()> {
         let columns = Columns::of(ways);
         for way in ways {
             if self.stop.is_set() {
                 break;
             }
-            let sides = self.measure(way, &asking, &mut progress)?;
+            let sides = self.measure(way, asking, progress)?;
             progress.clear();
             for side in sides.iter().filter(|side| side.rounds.iter().any(|round| !round.is_empty())) {
-                let row = self.row(way, &asking, side);
-                isa = isa.or(row.kernels_isa);
+                let row = self.row(way, asking, side);
+                told.isa = told.isa.or(row.kernels_isa);
                 printer.row(&table::object(&row)?, &row.cells(columns))?;
-                failed.extend(side.rounds.iter().flat_map(Round::failures).map(str::to_owned));
+                told.failed.extend(side.rounds.iter().flat_map(Round::failures).map(str::to_owned));
             }
         }
-        progress.clear();
-        printer.end(&if printer.has_begun() { table::made_by(isa) } else { Vec::new() })?;
-        match failed.first() {
-            Some(first) => bail!("{} requests failed, the first one since {first}", failed.len()),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn asking(&self) -> anyhow::Result<Asking> {

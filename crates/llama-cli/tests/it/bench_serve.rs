@@ -75,6 +75,16 @@ fn repetitions_ask_for_something_else_each_time_and_kernels_take_turns() {
 }
 
 #[test]
+fn what_was_measured_before_a_model_that_is_not_there_is_printed_whole() {
+    let models = format!("{},missing.gguf", tiny());
+    let short = ["--clients", "1", "--requests", "1", "-p", "4", "-n", "2", "-t", "1", "-o", "json"];
+    let ended = llama(&[&["bench", "--serve-like", "-m", &models][..], &short].concat());
+    let rows: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((rows.len(), &rows[0]["model_filename"]), (1, &json!(tiny())));
+    assert!(ended.code == Some(1) && ended.stderr.contains("missing.gguf"), "{}", ended.stderr);
+}
+
+#[test]
 fn rows_tell_what_the_engine_chose_and_what_tells_them_apart() {
     let served = |more: &[&str]| -> String {
         let short = ["bench", "--serve-like", "-m", tiny(), "--clients", "2", "--requests", "2", "-p", "4", "-n", "2"];
