@@ -103,7 +103,7 @@ impl Clients<'_> {
             }
             let sides = self.measure(way, asking, progress)?;
             progress.clear();
-            for side in sides.iter().filter(|side| side.rounds.iter().any(|round| !round.is_empty())) {
+            for side in sides.iter().filter(|side| !side.rounds.is_empty()) {
                 let row = self.row(way, asking, side);
                 told.isa = told.isa.or(row.kernels_isa);
                 printer.row(&table::object(&row)?, &row.cells(columns))?;
@@ -145,7 +145,7 @@ impl Clients<'_> {
         }))
     }
 
-    /// All rounds of one way to compute, or those before Ctrl+C.
+    /// All rounds of one way to compute, or those that were whole before Ctrl+C.
     fn measure(&self, way: &Case, asking: &Asking, progress: &mut Progress) -> anyhow::Result<Vec<Side>> {
         let source = &self.sources[way.load.model];
         let mut sides = Vec::new();
@@ -171,7 +171,8 @@ impl Clients<'_> {
                     workload.clients
                 ));
                 subject::switch(side.kernels);
-                side.rounds.push(Round::run(&side.runtime, &workload, &self.stop));
+                let Some(round) = Round::run(&side.runtime, &workload, &self.stop) else { return Ok(sides) };
+                side.rounds.push(round);
             }
         }
         Ok(sides)

