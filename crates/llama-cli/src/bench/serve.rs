@@ -150,6 +150,10 @@ impl Clients<'_> {
         let source = &self.sources[way.load.model];
         let mut sides = Vec::new();
         for kernels in &self.variants {
+            // A press while the one before was loaded.
+            if self.stop.is_set() {
+                return Ok(sides);
+            }
             progress.loading(&source.name());
             sides.push(self.side(way, asking, *kernels)?);
         }
