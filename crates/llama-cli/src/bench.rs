@@ -21,6 +21,8 @@ mod table;
 
 use std::time::Duration;
 
+use anyhow::bail;
+
 use crate::exit::{self, Ended};
 use crate::gpu;
 use crate::interrupt::Interrupts;
@@ -51,6 +53,9 @@ pub(crate) struct Wanted<'a> {
 /// What cannot be measured, or [`Ended`] by Ctrl+C. What was measured before is printed.
 pub(crate) fn run(wanted: &Wanted<'_>, effective: &Effective, interrupts: &Interrupts) -> anyhow::Result<()> {
     gpu::check(effective)?;
+    if !wanted.serve.serve_like {
+        no_engine(effective)?;
+    }
     let sources = Source::all(&wanted.tests.model, effective)?;
     let ways = matrix::ways(wanted.compute, effective, sources.len())?;
     let variants = subject::variants(lists::all(&wanted.compute.kernels))?;
@@ -76,4 +81,23 @@ pub(crate) fn run(wanted: &Wanted<'_>, effective: &Effective, interrupts: &Inter
         measurement.run(&cases, &mut printer)?;
     }
     if stop.is_set() { Err(Ended(exit::INTERRUPTED).into()) } else { Ok(()) }
+}
+
+/// Refuses flags about what only the engine does, where there is none.
+fn no_engine(effective: &Effective) -> anyhow::Result<()> {
+    const KEYS: [&str; 6] = [
+        "batch.step_time",
+        "batch.min_chunk",
+        "cache.prefix_reuse",
+        "cache.min_prefix",
+        "cache.host_memory",
+        "context.auto_ctx_limit",
+    ];
+    match effective.flag_of(&KEYS) {
+        Some(flag) => bail!(
+            "{flag} is about the engine, and without --serve-like only bare decoding is measured; add --serve-like, or leave \
+             {flag} out"
+        ),
+        None => Ok(()),
+    }
 }

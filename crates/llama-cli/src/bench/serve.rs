@@ -4,6 +4,8 @@ mod answers;
 mod row;
 mod workload;
 
+use std::time::{Duration, Instant};
+
 use anyhow::bail;
 use llama_runtime::{EngineConfig, ModelInfo, ModelSpec, Runtime, kernels_in_use};
 
@@ -98,7 +100,11 @@ impl Clients<'_> {
     ) -> anyhow::Result<()> {
         let columns = Columns::of(ways);
         for way in ways {
-            if self.stop.is_set() {
+            let delay = Duration::from_secs(self.wanted.run.delay.into());
+            if !delay.is_zero() {
+                progress.part(&format!("waiting {} s", delay.as_secs()));
+            }
+            if !self.stop.wait_until(Instant::now() + delay) {
                 break;
             }
             let sides = self.measure(way, asking, progress)?;

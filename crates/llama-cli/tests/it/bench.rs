@@ -90,6 +90,22 @@ fn tokens_are_those_of_all_sequences_and_a_shared_prompt_counts_once() {
 }
 
 #[test]
+fn flags_about_the_engine_are_refused_where_there_is_none() {
+    for flags in [
+        &["--step-time", "5ms"][..],
+        &["--min-chunk", "8"],
+        &["--no-cache-prompt"],
+        &["--min-prefix", "8"],
+        &["--cache-ram", "16"],
+        &["--auto-ctx-limit", "64"],
+    ] {
+        let error = bench(flags).failure();
+        assert!(error.contains(&format!("{} is about the engine", flags[0])), "{error}");
+        assert!(error.contains("add --serve-like, or leave"), "{error}");
+    }
+}
+
+#[test]
 fn prompts_have_threads_of_their_own_where_that_is_asked_for() {
     let counts = |row: &Value| (row["n_threads"].as_u64(), row["n_threads_batch"].as_u64());
     assert_eq!(counts(&rows(&["-p", "4", "-n", "0", "-r", "1", "-tb", "3"])[0]), (Some(1), Some(3)));
@@ -273,6 +289,12 @@ mod stopped {
         assert_eq!((&rows[0]["n_prompt"], numbers(&rows[0]["samples_ts"]).len()), (&json!(8), 2));
         let (code, stdout) = interrupted(&["-p", "8", "--delay", "3600", "-o", "json"], "waiting 3600 s");
         assert_eq!((code, stdout.as_str()), (Some(130), "[]\n"));
+    }
+
+    #[test]
+    fn the_engine_is_waited_for_as_a_test_is() {
+        let args = ["--serve-like", "--clients", "1", "-p", "4", "-n", "2", "--delay", "3600", "-o", "json"];
+        assert_eq!(interrupted(&args, "waiting 3600 s"), (Some(130), "[]\n".to_owned()));
     }
 
     #[test]
