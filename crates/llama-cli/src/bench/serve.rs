@@ -17,7 +17,7 @@ use super::subject::{self, Machine, Source};
 use super::table::{self, Columns};
 use super::{Wanted, lists};
 use crate::settings::{Effective, Purpose};
-use crate::{demo, start};
+use crate::{demo, gpu, start};
 use answers::Round;
 use row::ServeRow;
 use workload::{MAX_CLIENTS, Recipe, Workload};
@@ -199,6 +199,7 @@ impl Clients<'_> {
         let builder = Runtime::builder().model("model", spec).engine(self.engine(way, asking));
         let runtime = builder.build_blocking().map_err(start::plain)?;
         let info = runtime.load_blocking(None).map_err(start::plain)?;
+        gpu::check_loaded(self.effective.settings.model.require_gpu, &info)?;
         if !self.wanted.run.no_warmup {
             Round::warm_up(&runtime, &info, &self.stop);
         }

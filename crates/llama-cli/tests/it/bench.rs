@@ -90,6 +90,25 @@ fn tokens_are_those_of_all_sequences_and_a_shared_prompt_counts_once() {
 }
 
 #[test]
+fn a_gpu_that_is_required_has_to_be_used_in_every_way_to_compute() {
+    let is_built_in = cfg!(any(
+        feature = "cuda",
+        feature = "metal",
+        feature = "vulkan",
+        feature = "rpc",
+        feature = "dynamic-backends"
+    ));
+    for more in [&[][..], &["--serve-like"]] {
+        let none = bench(&[&["--require-gpu", "-ngl", "0"], more].concat()).failure();
+        assert!(none.contains("no layer may be on it (--gpu-layers 0); give --gpu-layers all"), "{none}");
+        // The settings' own number is not used by any of the ways.
+        let args = [&["bench", "-m", tiny(), "--require-gpu", "-ngl", "9,0"], more].concat();
+        let error = ended(command(&args).env("LLAMA_ARG_N_GPU_LAYERS", "0").output().unwrap()).failure();
+        assert!(is_built_in || error.contains("this program was built without a backend for one"), "{error}");
+    }
+}
+
+#[test]
 fn flags_about_the_engine_are_refused_where_there_is_none() {
     for flags in [
         &["--step-time", "5ms"][..],
