@@ -9,10 +9,10 @@ use super::answers::{Answer, Round};
 use crate::bench::matrix::Case;
 use crate::bench::options::Options;
 use crate::bench::print::Cell;
-use crate::bench::row::timestamp;
 use crate::bench::samples;
 use crate::bench::subject::Machine;
 use crate::bench::table::Columns;
+use crate::calendar::timestamp;
 
 /// One way to compute, and how clients were served.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
