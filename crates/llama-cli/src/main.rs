@@ -7,6 +7,7 @@ mod answer;
 mod args;
 mod batch;
 mod bench;
+mod calendar;
 mod chat;
 mod commands;
 mod demo;

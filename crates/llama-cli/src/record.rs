@@ -19,15 +19,15 @@ pub(crate) fn usage(usage: &Usage) -> Value {
     })
 }
 
-/// Milliseconds, and tokens in a second.
-pub(crate) fn timings(usage: &Usage, timings: &Timings) -> Value {
+/// Milliseconds, and tokens in a second, of a request that had so many `answers` (choices); see [`generation_rate`].
+pub(crate) fn timings(usage: &Usage, timings: &Timings, answers: usize) -> Value {
     let computed = usage.prompt.saturating_sub(usage.reused);
     json!({
         "queued_ms": ms(timings.queued),
         "prompt_ms": ms(timings.prompt),
         "prompt_per_second": rate(computed, timings.prompt),
         "generation_ms": ms(timings.generation),
-        "generation_per_second": rate(usage.generated, timings.generation),
+        "generation_per_second": generation_rate(usage, timings, answers).map(hundredths),
         "first_token_ms": timings.first_token.map(ms),
         "total_ms": ms(timings.total),
     })
@@ -38,9 +38,26 @@ fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
+/// Tokens in a second, those of all answers together. The time of the generation begins with the first token, so the first one of
+/// each answer is not of it: `None` where none came after.
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+pub(crate) fn generation_rate(usage: &Usage, timings: &Timings, answers: usize) -> Option<f64> {
+    let steps = usage.generated.saturating_sub(answers.max(1));
+    (steps > 0 && !timings.generation.is_zero()).then(|| steps as f64 / timings.generation.as_secs_f64())
+}
+
 fn rate(tokens: usize, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { (tokens as f64 / time.as_secs_f64() * 100.0).round() / 100.0 }
+    hundredths(per_second(tokens, time))
+}
+
+/// Tokens in a second; 0 where there was no time.
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+pub(crate) fn per_second(tokens: usize, time: Duration) -> f64 {
+    if time.is_zero() { 0.0 } else { tokens as f64 / time.as_secs_f64() }
+}
+
+fn hundredths(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
 }
 
 /// Why an answer ended, in OpenAI's words. Calls that were cut off are no calls to carry out.
@@ -122,5 +139,16 @@ mod tests {
         assert_eq!(rate(5, Duration::ZERO), 0.0);
         assert_eq!(rate(1, Duration::from_millis(3)), 333.33);
         assert_eq!(ms(Duration::from_nanos(1_234_567)), 1.235);
+    }
+
+    #[test]
+    fn the_first_token_of_each_answer_has_no_part_in_the_speed_of_the_others() {
+        let (mut usage, mut spent) = (Usage::default(), Timings::default());
+        spent.generation = Duration::from_millis(500);
+        let told = |usage: &Usage, answers: usize| timings(usage, &spent, answers)["generation_per_second"].clone();
+        usage.generated = 5;
+        assert_eq!((told(&usage, 1), told(&usage, 3)), (json!(8.0), json!(4.0)));
+        usage.generated = 1;
+        assert_eq!((told(&usage, 1), told(&usage, 0)), (Value::Null, Value::Null), "no step has been timed");
     }
 }

@@ -1,7 +1,6 @@
 //! Starting an engine for `run` and `chat`, and telling how fast it was.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::anyhow;
 use llama_runtime::blocking::block_on;
@@ -9,7 +8,7 @@ use llama_runtime::{ModelInfo, ModelSpec, Progress, Runtime, StartError, Timings
 
 use crate::settings::{Effective, Purpose, adapter_name};
 use crate::threads::Kept;
-use crate::{demo, gpu, hub, ui};
+use crate::{demo, gpu, hub, record, ui};
 
 /// What to load: the file that was named, the one in the hub, or the demo model with its notice. With where the best number of
 /// threads is kept, if it is.
@@ -103,29 +102,31 @@ pub(crate) fn percent(share: f32) -> u32 {
     (share * 100.0).round().clamp(0.0, 100.0) as u32
 }
 
-/// One line about the speed of an answer.
-pub(crate) fn speeds(usage: &Usage, timings: &Timings) -> String {
-    let prompt = rate(usage.prompt.saturating_sub(usage.reused), timings.prompt);
-    let generation = rate(usage.generated, timings.generation);
-    format!("[ Prompt: {prompt:.1} t/s | Generation: {generation:.1} t/s ]")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-fn rate(tokens: usize, time: Duration) -> f64 {
-    if time.is_zero() { 0.0 } else { tokens as f64 / time.as_secs_f64() }
+/// One line about the speed of a request that had so many `answers` (choices); nothing of the generation where no token came
+/// after the first.
+pub(crate) fn speeds(usage: &Usage, timings: &Timings, answers: usize) -> String {
+    let prompt = record::per_second(usage.prompt.saturating_sub(usage.reused), timings.prompt);
+    let generation = record::generation_rate(usage, timings, answers);
+    let generation = generation.map_or_else(String::new, |rate| format!(" | Generation: {rate:.1} t/s"));
+    format!("[ Prompt: {prompt:.1} t/s{generation} ]")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
-    fn only_computed_tokens_count_for_the_speed() {
+    fn only_tokens_that_were_computed_in_the_time_count_for_the_speed() {
         let mut usage = Usage::default();
         (usage.prompt, usage.reused, usage.generated) = (30, 10, 5);
         let mut timings = Timings::default();
-        assert_eq!(speeds(&usage, &timings), "[ Prompt: 0.0 t/s | Generation: 0.0 t/s ]");
+        assert_eq!(speeds(&usage, &timings, 1), "[ Prompt: 0.0 t/s ]");
         (timings.prompt, timings.generation) = (Duration::from_millis(100), Duration::from_millis(500));
-        assert_eq!(speeds(&usage, &timings), "[ Prompt: 200.0 t/s | Generation: 10.0 t/s ]");
+        assert_eq!(speeds(&usage, &timings, 1), "[ Prompt: 200.0 t/s | Generation: 8.0 t/s ]");
+        assert_eq!(speeds(&usage, &timings, 2), "[ Prompt: 200.0 t/s | Generation: 6.0 t/s ]");
+        usage.generated = 1;
+        assert_eq!(speeds(&usage, &timings, 1), "[ Prompt: 200.0 t/s ]");
     }
 }

@@ -67,9 +67,18 @@ pub(crate) fn line(input: &mut impl BufRead) -> anyhow::Result<Vec<u8>> {
 ///
 /// When it cannot be read, is too long or is not UTF-8.
 pub(crate) fn file_text(path: &Path) -> anyhow::Result<String> {
+    file_text_up_to(path, MAX_TEXT)
+}
+
+/// As [`file_text`], for what may have so many bytes.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn file_text_up_to(path: &Path, bytes: u64) -> anyhow::Result<String> {
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| cannot_read(&name, error))?;
-    text(bounded(file, &name, MAX_TEXT)?, &name)
+    text(bounded(file, &name, bytes)?, &name)
 }
 
 /// That a file cannot be read, and what to do about it.

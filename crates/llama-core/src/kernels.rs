@@ -25,11 +25,18 @@ pub enum KernelsOff {
     NoHook,
 }
 
-/// What the variable's value says; `None` for what is no answer.
+/// What the variable's value says; `None` for what is no answer. An empty one is as none.
 pub(crate) fn wanted(value: Option<&OsStr>) -> Option<bool> {
-    let Some(value) = value else { return Some(true) };
-    match value.to_str()?.trim().to_ascii_lowercase().as_str() {
-        "" | "on" | "1" | "true" | "enabled" => Some(true),
+    match value.map_or(Some(""), OsStr::to_str)?.trim() {
+        "" => Some(true),
+        text => on_or_off(text),
+    }
+}
+
+/// The words for on and off that llama.cpp's programs know, in capitals or not; `None` for every other text.
+pub fn on_or_off(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" | "1" | "true" | "enabled" => Some(true),
         "off" | "0" | "false" | "disabled" => Some(false),
         _ => None,
     }

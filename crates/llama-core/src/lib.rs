@@ -86,6 +86,7 @@ pub use context::{
 pub use decode::DecodeError;
 pub use devices::{Device, DeviceKind, devices};
 pub use ids::{Pos, SeqId, Token};
+pub use kernels::on_or_off;
 pub use memory::{Memory, MemoryCapabilities, MemoryError};
 pub use model::{GpuLayers, LoadError, LoadMode, Model, ModelFacts, ModelParams, OverrideValue, Progress, SplitMode};
 pub use outputs::{OutputError, Outputs, Row};

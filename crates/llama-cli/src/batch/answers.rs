@@ -37,6 +37,7 @@ fn body(head: &Head, key: Key, finished: Finished, model: &str) -> Value {
     let chat = head.endpoint == Endpoint::Chat;
     let (prefix, object) = if chat { ("chatcmpl", "chat.completion") } else { ("cmpl", "text_completion") };
     let one = if chat { message } else { completion };
+    let answers = finished.choices.len();
     let choices: Vec<Value> =
         finished.choices.into_iter().enumerate().map(|(index, choice)| one(index, choice)).collect();
     json!({
@@ -46,7 +47,7 @@ fn body(head: &Head, key: Key, finished: Finished, model: &str) -> Value {
         "model": model,
         "choices": choices,
         "usage": usage(&finished.usage),
-        "timings": timings(&finished.usage, &finished.timings),
+        "timings": timings(&finished.usage, &finished.timings, answers),
     })
 }
 
@@ -92,7 +93,7 @@ fn embeddings(embedded: Embedded, base64: bool, model: &str) -> Value {
         "data": data,
         "model": model,
         "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
-        "timings": timings(&embedded.usage, &embedded.timings),
+        "timings": timings(&embedded.usage, &embedded.timings, 0),
     })
 }
 

@@ -88,6 +88,7 @@ pub(super) fn record(head: Head, key: Key, outcome: Outcome) -> Value {
 }
 
 fn answer(record: &mut Map<String, Value>, finished: Finished, chat: bool) {
+    let answers = finished.choices.len();
     let mut choices: Vec<Map<String, Value>> =
         finished.choices.into_iter().map(|answer| choice(answer, chat)).collect();
     if choices.len() > 1 {
@@ -101,7 +102,7 @@ fn answer(record: &mut Map<String, Value>, finished: Finished, chat: bool) {
         record.insert("finish_reason".into(), finished.reason.as_str().into());
     }
     record.insert("usage".into(), usage(&finished.usage));
-    record.insert("timings".into(), timings(&finished.usage, &finished.timings));
+    record.insert("timings".into(), timings(&finished.usage, &finished.timings, answers));
 }
 
 fn choice(choice: Choice, chat: bool) -> Map<String, Value> {

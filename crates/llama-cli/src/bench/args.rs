@@ -60,7 +60,8 @@ pub(crate) struct ComputeArgs {
     #[arg(long, value_name = "on,off", value_parser = lists::switches)]
     pub(super) kernels: Vec<List<bool>>,
 
-    /// Threads, 1 to 512 [default: as the settings say; otherwise one per core, with --serve-like as the engine chooses]
+    /// Threads, 1 to 512 [default: as the settings say; otherwise one for each hardware thread, of which a
+    /// core may have two, with --serve-like as the engine chooses]
     #[arg(short, long, value_name = "N,N", value_parser = lists::numbers)]
     pub(super) threads: Vec<List<u32>>,
 

@@ -43,6 +43,15 @@ pub(super) struct Layout {
     pub(super) op_offload: bool,
     /// `None` where it is left to the program.
     pub(super) threads: Option<u32>,
+    /// For prompts; `None` where it is as many, or left to the program.
+    pub(super) threads_batch: Option<u32>,
+}
+
+impl Layout {
+    /// Most tokens that are computed at once.
+    pub(super) fn at_once(&self) -> u32 {
+        self.n_ubatch.min(self.n_batch)
+    }
 }
 
 /// What is computed.
@@ -116,6 +125,7 @@ pub(super) fn ways(args: &ComputeArgs, effective: &Effective, models: usize) -> 
             kv_offload: context.offload_kqv,
             op_offload: context.op_offload,
             threads: context.threads,
+            threads_batch: threads_batch(args, effective),
         },
         test: Test { n_parallel: 1, ..Test::default() },
     };
@@ -137,6 +147,12 @@ pub(super) fn ways(args: &ComputeArgs, effective: &Effective, models: usize) -> 
     cross(&mut cases, lists::all(&args.flash_attn), |case, flash| case.layout.flash = flash)?;
     cross(&mut cases, threads, |case, threads| case.layout.threads = Some(threads))?;
     Ok(cases)
+}
+
+/// Threads for prompts. `-t` stands for both kinds where only a file says something else: who gives `-t` does not think of that.
+fn threads_batch(args: &ComputeArgs, effective: &Effective) -> Option<u32> {
+    let is_typed = effective.flag_of(&["context.threads_batch"]).is_some();
+    effective.settings.context.threads_batch.filter(|_| is_typed || args.threads.is_empty())
 }
 
 /// Every test in every one of these ways.

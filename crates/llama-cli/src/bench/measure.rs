@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use llama_runtime::{FlashAttention, kernels_in_use};
+use llama_runtime::kernels_in_use;
 
 use super::matrix::Case;
+use super::options::Options;
 use super::print::Printer;
 use super::progress::Progress;
 use super::rig::{Broken, Rig};
@@ -71,8 +72,10 @@ impl Measurement<'_> {
             if self.stop.is_set() || !self.stop.wait_until(Instant::now() + self.delay) {
                 break;
             }
-            self.load(case, &mut subjects)?;
-            let (sides, broken) = self.measure(case, &subjects);
+            let (sides, broken) = match self.load(case, &mut subjects) {
+                Ok(()) => self.measure(case, &subjects),
+                Err(broken) => (Vec::new(), Some(broken)),
+            };
             self.progress.clear();
             for (side, subject) in sides.iter().zip(&subjects).filter(|(side, _)| !side.samples.is_empty()) {
                 let row = self.row(case, side, subject, &machine);
@@ -89,7 +92,7 @@ impl Measurement<'_> {
     }
 
     /// Loads what this test needs, for each state of our kernels. The models of the test before are kept if they are the same.
-    fn load(&self, case: &Case, subjects: &mut Vec<Subject>) -> anyhow::Result<()> {
+    fn load(&self, case: &Case, subjects: &mut Vec<Subject>) -> Result<(), Broken> {
         let fit = subjects.len() == self.variants.len()
             && subjects.iter().zip(&self.variants).all(|(subject, kernels)| subject.is_for(&case.load, *kernels));
         if fit {
@@ -98,8 +101,13 @@ impl Measurement<'_> {
         // Two models at once may be more than the memory holds.
         subjects.clear();
         for kernels in &self.variants {
-            self.progress.loading(&self.sources[case.load.model].name());
-            subjects.push(Subject::new(&self.sources[case.load.model], &case.load, *kernels, self.effective)?);
+            // A press while the one before was loaded.
+            if self.stop.is_set() {
+                return Err(Broken::Stopped);
+            }
+            let source = &self.sources[case.load.model];
+            self.progress.loading(&source.name());
+            subjects.push(Subject::new(source, &case.load, *kernels, self.effective).map_err(Broken::Failed)?);
         }
         Ok(())
     }
@@ -148,20 +156,43 @@ impl Measurement<'_> {
     fn row(&self, case: &Case, side: &Side, subject: &Subject, machine: &Machine) -> Row {
         let facts = subject.model.facts();
         let context = side.rig.context();
-        let flash = match case.layout.flash {
-            FlashAttention::Off => 0,
-            FlashAttention::On => 1,
-            FlashAttention::Auto => -1,
-        };
-        let mut row = Row::of(case, machine, side.isa);
+        let mut row = Row::of(&case.test, Options::of(case, context.threads()), machine, side.isa);
         row.model_filename = self.sources[case.load.model].name();
         row.model_type.clone_from(&facts.description);
         row.model_size = facts.size;
         row.model_n_params = facts.n_params;
-        row.n_threads = context.threads().0;
-        row.n_threads_batch = context.threads().1;
-        row.flash_attn = flash;
         row.measured(&side.samples, case.test.tokens());
         row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::args::ComputeArgs;
+    use crate::bench::matrix;
+    use clap::{Args, Command, FromArgMatches};
+
+    #[test]
+    fn no_model_is_loaded_after_ctrl_c() {
+        let effective = Effective::default();
+        let stop = Stop::default();
+        let measurement = Measurement {
+            effective: &effective,
+            sources: vec![Source::File("missing.gguf".into())],
+            variants: vec![false],
+            repetitions: 1,
+            warm_up: false,
+            delay: Duration::ZERO,
+            cells: None,
+            stop: stop.clone(),
+            progress: Progress::new(false),
+        };
+        let flags = ComputeArgs::augment_args(Command::new("bench")).get_matches_from(["bench"]);
+        let case = &matrix::ways(&ComputeArgs::from_arg_matches(&flags).unwrap(), &effective, 1).unwrap()[0];
+        let load = || measurement.load(case, &mut Vec::new());
+        assert!(matches!(load(), Err(Broken::Failed(_))), "there is no such model");
+        stop.set();
+        assert!(matches!(load(), Err(Broken::Stopped)));
     }
 }

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use llama_runtime::{GpuLayers, llama_cpp_version};
+use llama_runtime::llama_cpp_version;
 use serde::Serialize;
 
-use super::lists::name;
-use super::matrix::Case;
+use super::matrix::Test;
+use super::options::Options;
 use super::samples;
 use super::subject::Machine;
+use crate::calendar::timestamp;
 
 /// One test and its result.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -21,18 +22,8 @@ pub(super) struct Row {
     pub(super) model_type: String,
     pub(super) model_size: u64,
     pub(super) model_n_params: u64,
-    pub(super) n_batch: u32,
-    pub(super) n_ubatch: u32,
-    pub(super) n_threads: u32,
-    pub(super) n_threads_batch: u32,
-    pub(super) type_k: String,
-    pub(super) type_v: String,
-    pub(super) n_gpu_layers: i64,
-    pub(super) no_kv_offload: bool,
-    pub(super) flash_attn: i32,
-    pub(super) load_mode: String,
-    pub(super) no_op_offload: bool,
-    pub(super) repack: bool,
+    #[serde(flatten)]
+    pub(super) options: Options,
     pub(super) n_prompt: u32,
     pub(super) n_gen: u32,
     pub(super) n_depth: u32,
@@ -59,25 +50,13 @@ pub(super) struct Row {
 
 impl Row {
     /// What is known before anything is measured.
-    pub(super) fn of(case: &Case, machine: &Machine, isa: Option<&'static str>) -> Self {
-        let (load, layout, test) = (&case.load, &case.layout, &case.test);
+    pub(super) fn of(test: &Test, options: Options, machine: &Machine, isa: Option<&'static str>) -> Self {
         Self {
             build_commit: llama_cpp_version(),
             cpu_info: machine.cpu.clone(),
             gpu_info: machine.gpu.clone(),
             backends: machine.backends.clone(),
-            n_batch: layout.n_batch,
-            n_ubatch: layout.n_ubatch,
-            type_k: name(layout.type_k),
-            type_v: name(layout.type_v),
-            n_gpu_layers: match load.gpu_layers {
-                GpuLayers::All => -1,
-                GpuLayers::AtMost(layers) => layers.into(),
-            },
-            no_kv_offload: !layout.kv_offload,
-            load_mode: name(load.load_mode),
-            no_op_offload: !layout.op_offload,
-            repack: load.repack,
+            options,
             n_prompt: test.n_prompt,
             n_gen: test.n_gen,
             n_depth: test.n_depth,
@@ -124,38 +103,9 @@ impl Row {
     }
 }
 
-/// The time as RFC 3339 writes it: `2026-01-31T23:59:59Z`.
-pub(super) fn timestamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March, in eras of 400 of them, which have 146097 days each.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}Z", second % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_those_of_the_calendar() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_827_696, "2000-02-29T12:34:56Z"),
-            (1_709_251_199, "2024-02-29T23:59:59Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(timestamp(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-    }
 
     #[test]
     fn speeds_are_those_of_each_repetition() {

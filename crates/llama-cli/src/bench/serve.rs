@@ -4,6 +4,8 @@ mod answers;
 mod row;
 mod workload;
 
+use std::time::{Duration, Instant};
+
 use anyhow::bail;
 use llama_runtime::{EngineConfig, ModelInfo, ModelSpec, Runtime, kernels_in_use};
 
@@ -12,9 +14,10 @@ use super::print::Printer;
 use super::progress::Progress;
 use super::stop::Stop;
 use super::subject::{self, Machine, Source};
-use super::{Wanted, lists, table};
+use super::table::{self, Columns};
+use super::{Wanted, lists};
 use crate::settings::{Effective, Purpose};
-use crate::{demo, start};
+use crate::{demo, gpu, start};
 use answers::Round;
 use row::ServeRow;
 use workload::{MAX_CLIENTS, Recipe, Workload};
@@ -48,6 +51,13 @@ enum Asking {
     File(Workload),
 }
 
+/// What stands below the rows, and why requests failed.
+#[derive(Debug, Default)]
+struct Told {
+    isa: Option<&'static str>,
+    failed: Vec<String>,
+}
+
 /// An engine with our kernels on or off, and what it answered.
 struct Side {
     kernels: bool,
@@ -67,27 +77,46 @@ impl Clients<'_> {
     pub(super) fn run(&self, ways: &[Case], printer: &mut Printer) -> anyhow::Result<()> {
         let asking = self.asking()?;
         let mut progress = Progress::new(self.wanted.run.progress);
-        let mut failed = Vec::new();
-        let mut isa = None;
-        for way in ways {
-            if self.stop.is_set() {
-                break;
-            }
-            let sides = self.measure(way, &asking, &mut progress)?;
-            progress.clear();
-            for side in sides.iter().filter(|side| side.rounds.iter().any(|round| !round.is_empty())) {
-                let row = self.row(way, &asking, side);
-                isa = isa.or(row.kernels_isa);
-                printer.row(&table::object(&row)?, &row.cells())?;
-                failed.extend(side.rounds.iter().flat_map(Round::failures).map(str::to_owned));
-            }
-        }
+        let mut told = Told::default();
+        let measured = self.all(ways, &asking, &mut progress, (printer, &mut told));
         progress.clear();
-        printer.end(&if printer.has_begun() { table::made_by(isa) } else { Vec::new() })?;
-        match failed.first() {
-            Some(first) => bail!("{} requests failed, the first one since {first}", failed.len()),
+        if measured.is_ok() || printer.has_begun() {
+            printer.end(&if printer.has_begun() { table::made_by(told.isa) } else { Vec::new() })?;
+        }
+        measured?;
+        match told.failed.first() {
+            Some(first) => bail!("{} requests failed, the first one since {first}", told.failed.len()),
             None => Ok(()),
         }
+    }
+
+    /// Every way to compute in turn, or those before Ctrl+C. What was told is there also after an error.
+    fn all(
+        &self,
+        ways: &[Case],
+        asking: &Asking,
+        progress: &mut Progress,
+        (printer, told): (&mut Printer, &mut Told),
+    ) -> anyhow::Result<()> {
+        let columns = Columns::of(ways);
+        for way in ways {
+            let delay = Duration::from_secs(self.wanted.run.delay.into());
+            if !delay.is_zero() {
+                progress.part(&format!("waiting {} s", delay.as_secs()));
+            }
+            if !self.stop.wait_until(Instant::now() + delay) {
+                break;
+            }
+            let sides = self.measure(way, asking, progress)?;
+            progress.clear();
+            for side in sides.iter().filter(|side| !side.rounds.is_empty()) {
+                let row = self.row(way, asking, side);
+                told.isa = told.isa.or(row.kernels_isa);
+                printer.row(&table::object(&row)?, &row.cells(columns))?;
+                told.failed.extend(side.rounds.iter().flat_map(Round::failures).map(str::to_owned));
+            }
+        }
+        Ok(())
     }
 
     fn asking(&self) -> anyhow::Result<Asking> {
@@ -122,11 +151,15 @@ impl Clients<'_> {
         }))
     }
 
-    /// All rounds of one way to compute, or those before Ctrl+C.
+    /// All rounds of one way to compute, or those that were whole before Ctrl+C.
     fn measure(&self, way: &Case, asking: &Asking, progress: &mut Progress) -> anyhow::Result<Vec<Side>> {
         let source = &self.sources[way.load.model];
         let mut sides = Vec::new();
         for kernels in &self.variants {
+            // A press while the one before was loaded.
+            if self.stop.is_set() {
+                return Ok(sides);
+            }
             progress.loading(&source.name());
             sides.push(self.side(way, asking, *kernels)?);
         }
@@ -148,7 +181,8 @@ impl Clients<'_> {
                     workload.clients
                 ));
                 subject::switch(side.kernels);
-                side.rounds.push(Round::run(&side.runtime, &workload, &self.stop));
+                let Some(round) = Round::run(&side.runtime, &workload, &self.stop) else { return Ok(sides) };
+                side.rounds.push(round);
             }
         }
         Ok(sides)
@@ -165,6 +199,7 @@ impl Clients<'_> {
         let builder = Runtime::builder().model("model", spec).engine(self.engine(way, asking));
         let runtime = builder.build_blocking().map_err(start::plain)?;
         let info = runtime.load_blocking(None).map_err(start::plain)?;
+        gpu::check_loaded(self.effective.settings.model.require_gpu, &info)?;
         if !self.wanted.run.no_warmup {
             Round::warm_up(&runtime, &info, &self.stop);
         }
@@ -183,7 +218,8 @@ impl Clients<'_> {
         config.context.offload_kqv = layout.kv_offload;
         config.context.op_offload = layout.op_offload;
         config.context.threads = layout.threads;
-        config.batch.step_tokens = layout.n_ubatch.min(layout.n_batch);
+        config.context.threads_batch = layout.threads_batch;
+        config.batch.step_tokens = layout.at_once();
         let is_set = |key: &str| self.effective.set.contains_key(key);
         if !is_set("batch.min_chunk") {
             config.batch.min_chunk = config.batch.min_chunk.min(config.batch.step_tokens);
@@ -200,7 +236,7 @@ impl Clients<'_> {
     }
 
     fn row(&self, way: &Case, asking: &Asking, side: &Side) -> ServeRow {
-        let mut row = ServeRow::of(way, &Machine::look(), &side.info.facts, side.isa);
+        let mut row = ServeRow::of(way, &Machine::look(), &side.info, side.isa);
         row.model_filename = self.sources[way.load.model].name();
         row.asked(asking.clients(), asking.seed(), asking.rate(), asking.shared_prefix());
         row.measured(&side.rounds);

@@ -1,6 +1,6 @@
 //! What is measured: [`Subject`], a model that is loaded for a way to compute, and what is told about it and the machine.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use llama_core::{Context, ContextParams, Device, DeviceKind, Model, devices};
@@ -8,7 +8,7 @@ use llama_core::{kernels_in_use, set_kernels, why_no_kernels};
 
 use super::matrix::{Case, Load, Test};
 use crate::settings::Effective;
-use crate::{demo, hub};
+use crate::{demo, gpu, hub};
 
 /// Where a model is.
 #[derive(Debug, Clone)]
@@ -41,6 +41,14 @@ impl Source {
                 Self::Demo
             }
         }])
+    }
+
+    /// Its file, if it has one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Demo => None,
+        }
     }
 
     /// What rows call it.
@@ -93,16 +101,16 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// Why it cannot be made.
+    /// Why it cannot be made, or that a GPU is required and it is on none.
     pub(super) fn context(&self, case: &Case, effective: &Effective) -> anyhow::Result<Context> {
         let (layout, test) = (&case.layout, &case.test);
         let mut params = ContextParams::default();
         params.n_ctx = Some(u32::try_from(test.cells()).context("too many cells")?);
         params.n_batch = layout.n_batch;
-        params.n_ubatch = layout.n_ubatch.min(layout.n_batch);
+        params.n_ubatch = layout.at_once();
         params.n_seq_max = test.n_parallel;
         params.n_threads = layout.threads;
-        params.n_threads_batch = effective.settings.context.threads_batch.filter(|_| layout.threads.is_none());
+        params.n_threads_batch = layout.threads_batch;
         params.flash_attention = layout.flash;
         params.cache_k = layout.type_k;
         params.cache_v = layout.type_v;
@@ -111,8 +119,10 @@ impl Subject {
         params.op_offload = layout.op_offload;
         params.rope = effective.settings.context.rope;
         params.swa_full = effective.settings.context.swa_full;
-        Context::new(&self.model, params)
-            .with_context(|| format!("{} for {} sequences cannot be measured", test.name(), test.n_parallel))
+        let context = Context::new(&self.model, params)
+            .with_context(|| format!("{} for {} sequences cannot be measured", test.name(), test.n_parallel))?;
+        gpu::check_context(effective.settings.model.require_gpu, &context)?;
+        Ok(context)
     }
 }
 

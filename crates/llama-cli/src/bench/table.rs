@@ -4,7 +4,8 @@ use llama_runtime::{llama_cpp_source, llama_cpp_version};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::matrix::{Case, Layout};
+use super::matrix::{Case, Layout, Test};
+use super::options::Options;
 use super::print::Cell;
 use super::row::Row;
 use super::samples;
@@ -19,6 +20,8 @@ pub(super) struct Columns {
     flash: bool,
     kv_offload: bool,
     load_mode: bool,
+    op_offload: bool,
+    repack: bool,
     layers: bool,
     parallel: bool,
 }
@@ -30,15 +33,34 @@ impl Columns {
         let Some(first) = cases.first() else { return Self::default() };
         Self {
             batch: any(&|layout| layout.n_batch != 2048),
-            ubatch: any(&|layout| layout.n_ubatch != 512),
+            ubatch: any(&|layout| layout.at_once() != 512),
             type_k: any(&|layout| layout.type_k != llama_core::CacheType::F16),
             type_v: any(&|layout| layout.type_v != llama_core::CacheType::F16),
             flash: any(&|layout| layout.flash != llama_core::FlashAttention::Auto),
             kv_offload: any(&|layout| !layout.kv_offload),
             load_mode: cases.iter().any(|case| case.load.load_mode != llama_core::LoadMode::Auto),
+            op_offload: any(&|layout| !layout.op_offload),
+            repack: cases.iter().any(|case| !case.load.repack),
             layers: cases.iter().any(|case| case.load.gpu_layers != first.load.gpu_layers),
             parallel: cases.iter().any(|case| case.test.n_parallel > 1),
         }
+    }
+
+    /// The cells of what tells ways to compute apart, on a machine with these backends.
+    pub(super) fn options(self, options: &Options, backends: &str) -> impl Iterator<Item = Cell> {
+        let optional = [
+            (self.layers || backends != "CPU", Cell::number("ngl", 3, options.n_gpu_layers)),
+            (self.batch, Cell::number("n_batch", 7, options.n_batch)),
+            (self.ubatch, Cell::number("n_ubatch", 8, options.n_ubatch)),
+            (self.type_k, Cell::number("type_k", 6, &options.type_k)),
+            (self.type_v, Cell::number("type_v", 6, &options.type_v)),
+            (self.flash, Cell::number("fa", 3, options.flash_attn)),
+            (self.kv_offload, Cell::number("nkvo", 4, u8::from(options.no_kv_offload))),
+            (self.load_mode, Cell::number("lm", 10, &options.load_mode)),
+            (self.op_offload, Cell::number("nopo", 4, u8::from(options.no_op_offload))),
+            (self.repack, Cell::number("repack", 6, u8::from(options.repack))),
+        ];
+        optional.into_iter().filter(|(shown, _)| *shown).map(|(_, cell)| cell)
     }
 
     /// The cells of a row.
@@ -48,20 +70,12 @@ impl Columns {
             Cell::number("size", 10, size(row.model_size)),
             Cell::number("params", 10, count(row.model_n_params)),
             Cell::text("backend", 10, &row.backends),
-            Cell::number("threads", 7, row.n_threads),
+            Cell::number("threads", 7, row.options.n_threads),
         ];
-        let optional = [
-            (self.layers || row.backends != "CPU", Cell::number("ngl", 3, row.n_gpu_layers)),
-            (self.batch, Cell::number("n_batch", 7, row.n_batch)),
-            (self.ubatch, Cell::number("n_ubatch", 8, row.n_ubatch)),
-            (self.type_k, Cell::number("type_k", 6, &row.type_k)),
-            (self.type_v, Cell::number("type_v", 6, &row.type_v)),
-            (self.flash, Cell::number("fa", 3, row.flash_attn)),
-            (self.kv_offload, Cell::number("nkvo", 4, u8::from(row.no_kv_offload))),
-            (self.load_mode, Cell::number("lm", 10, &row.load_mode)),
-            (self.parallel, Cell::number("npl", 4, row.n_parallel)),
-        ];
-        cells.extend(optional.into_iter().filter(|(shown, _)| *shown).map(|(_, cell)| cell));
+        cells.extend(self.options(&row.options, &row.backends));
+        if self.parallel {
+            cells.push(Cell::number("npl", 4, row.n_parallel));
+        }
         cells.push(Cell::text("kernels", 7, row.kernels));
         cells.push(Cell::number("test", 15, name(row)));
         cells.push(Cell::number("t/s", 20, format!("{:.2} ± {:.2}", row.avg_ts, row.stddev_ts)));
@@ -71,8 +85,7 @@ impl Columns {
 }
 
 fn name(row: &Row) -> String {
-    let test =
-        super::matrix::Test { n_prompt: row.n_prompt, n_gen: row.n_gen, n_depth: row.n_depth, ..Default::default() };
+    let test = Test { n_prompt: row.n_prompt, n_gen: row.n_gen, n_depth: row.n_depth, ..Default::default() };
     test.name()
 }
 
@@ -87,7 +100,7 @@ pub(super) fn notes(rows: &[Row]) -> Vec<String> {
         notes.push(format!(
             "{}{width}, {} threads: kernels on / off {:.2} [{:.2}, {:.2}]",
             name(on),
-            on.n_threads,
+            on.options.n_threads,
             samples::median(&ratios),
             samples::quantile(&ratios, 0.25),
             samples::quantile(&ratios, 0.75)
@@ -147,7 +160,8 @@ mod tests {
     use std::time::Duration;
 
     fn row(kernels: &'static str, n_parallel: u32, spent: &[u64]) -> Row {
-        let mut row = Row { kernels, n_parallel, n_gen: 10, n_threads: 2, backends: "CPU".into(), ..Row::default() };
+        let mut row = Row { kernels, n_parallel, n_gen: 10, backends: "CPU".into(), ..Row::default() };
+        row.options.n_threads = 2;
         row.kernels_isa = (kernels == "on").then_some("AVX2");
         let spent: Vec<Duration> = spent.iter().map(|ms| Duration::from_millis(*ms)).collect();
         row.measured(&spent, 10);
@@ -172,6 +186,8 @@ mod tests {
         let least = ["model", "size", "params", "backend", "threads", "kernels", "test", "t/s", "median"];
         assert_eq!(names(Columns::default()), least);
         assert!(names(Columns { parallel: true, ..Columns::default() }).contains(&"npl"));
+        let more = names(Columns { op_offload: true, repack: true, ..Columns::default() });
+        assert!(more.contains(&"nopo") && more.contains(&"repack"), "{more:?}");
         assert_eq!((size(3 << 20), count(3_500_000)), ("3.00 MiB".to_owned(), "3.50 M".to_owned()));
     }
 }

@@ -209,7 +209,7 @@ impl Chat {
             ));
         }
         if let Some((usage, timings)) = &self.last {
-            lines.push(format!("Last answer: {}", start::speeds(usage, timings)));
+            lines.push(format!("Last answer: {}", start::speeds(usage, timings, 1)));
         }
         if !self.staged.is_empty() {
             lines.push(format!("Files that wait: {}", self.staged.names().collect::<Vec<_>>().join(", ")));

@@ -155,7 +155,7 @@ impl Chat {
         }
         // A person sees them, if nobody said otherwise.
         if self.effective.settings.chat.show_timings.unwrap_or_else(ui::stderr_is_terminal) {
-            ui::note(&start::speeds(&finished.usage, &finished.timings));
+            ui::note(&start::speeds(&finished.usage, &finished.timings, 1));
         }
         self.keep();
         Ok(())

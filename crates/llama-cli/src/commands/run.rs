@@ -78,7 +78,7 @@ pub(crate) fn run(mut args: RunArgs) -> anyhow::Result<()> {
     let echoed = prompt.as_deref().filter(|_| args.output.echo);
     show::end(&finished, form, echoed, args.output.choices > 1)?;
     if effective.settings.chat.show_timings == Some(true) {
-        ui::note(&start::speeds(&finished.usage, &finished.timings));
+        ui::note(&start::speeds(&finished.usage, &finished.timings, finished.choices.len()));
     }
     args.keep.save(&runtime, || args.to_keep(asked, prompt, &finished))?;
     let calls = finished.message().is_some_and(|message| !message.tool_calls.is_empty());

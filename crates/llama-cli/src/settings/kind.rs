@@ -8,6 +8,7 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
+use llama_core::on_or_off;
 use llama_runtime::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -85,7 +86,7 @@ impl Kind {
             if matches!(self, Self::Text | Self::Path | Self::Texts | Self::Breakers) { text } else { text.trim() };
         let must = || self.must();
         match self {
-            Self::Switch => truth(text).map(Value::Bool).ok_or_else(must),
+            Self::Switch => on_or_off(text).map(Value::Bool).ok_or_else(must),
             Self::OnOff(words) => on_off(words, text).ok_or_else(must),
             Self::Int { .. } => self.accept(json!(text.parse::<i64>().map_err(|_| must())?)),
             Self::Float { .. } => self.accept(json!(text.parse::<f64>().map_err(|_| must())?)),
@@ -297,18 +298,9 @@ impl Kind {
     }
 }
 
-/// The words for on and off that upstream knows.
-pub(crate) fn truth(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "on" | "enabled" => Some(true),
-        "false" | "0" | "off" | "disabled" => Some(false),
-        _ => None,
-    }
-}
-
 fn on_off(words: &[(&str, bool)], text: &str) -> Option<Value> {
     let word = words.iter().find(|(word, _)| *word == text);
-    word.map(|(_, on)| *on).or_else(|| truth(text)).map(Value::Bool)
+    word.map(|(_, on)| *on).or_else(|| on_or_off(text)).map(Value::Bool)
 }
 
 fn choice(words: &[(&'static str, &[&str])], text: &str) -> Result<Value, Wrong> {

@@ -90,6 +90,48 @@ fn tokens_are_those_of_all_sequences_and_a_shared_prompt_counts_once() {
 }
 
 #[test]
+fn a_gpu_that_is_required_has_to_be_used_in_every_way_to_compute() {
+    let is_built_in = cfg!(any(
+        feature = "cuda",
+        feature = "metal",
+        feature = "vulkan",
+        feature = "rpc",
+        feature = "dynamic-backends"
+    ));
+    for more in [&[][..], &["--serve-like"]] {
+        let none = bench(&[&["--require-gpu", "-ngl", "0"], more].concat()).failure();
+        assert!(none.contains("no layer may be on it (--gpu-layers 0); give --gpu-layers all"), "{none}");
+        // The settings' own number is not used by any of the ways.
+        let args = [&["bench", "-m", tiny(), "--require-gpu", "-ngl", "9,0"], more].concat();
+        let error = ended(command(&args).env("LLAMA_ARG_N_GPU_LAYERS", "0").output().unwrap()).failure();
+        assert!(is_built_in || error.contains("this program was built without a backend for one"), "{error}");
+    }
+}
+
+#[test]
+fn flags_about_the_engine_are_refused_where_there_is_none() {
+    for flags in [
+        &["--step-time", "5ms"][..],
+        &["--min-chunk", "8"],
+        &["--no-cache-prompt"],
+        &["--min-prefix", "8"],
+        &["--cache-ram", "16"],
+        &["--auto-ctx-limit", "64"],
+    ] {
+        let error = bench(flags).failure();
+        assert!(error.contains(&format!("{} is about the engine", flags[0])), "{error}");
+        assert!(error.contains("add --serve-like, or leave"), "{error}");
+    }
+}
+
+#[test]
+fn prompts_have_threads_of_their_own_where_that_is_asked_for() {
+    let counts = |row: &Value| (row["n_threads"].as_u64(), row["n_threads_batch"].as_u64());
+    assert_eq!(counts(&rows(&["-p", "4", "-n", "0", "-r", "1", "-tb", "3"])[0]), (Some(1), Some(3)));
+    assert_eq!(counts(&rows(&["-p", "4", "-n", "0", "-r", "1"])[0]), (Some(1), Some(1)));
+}
+
+#[test]
 fn ranges_lists_and_the_flags_of_batched_bench_are_understood() {
     let widths = |args: &[&str]| -> Vec<Value> { rows(args).iter().map(|row| row["n_parallel"].clone()).collect() };
     assert_eq!(widths(&["-p", "0", "-n", "2", "-npl", "1-4*2,3", "-r", "1"]), [1, 2, 4, 3].map(Value::from));
@@ -266,6 +308,12 @@ mod stopped {
         assert_eq!((&rows[0]["n_prompt"], numbers(&rows[0]["samples_ts"]).len()), (&json!(8), 2));
         let (code, stdout) = interrupted(&["-p", "8", "--delay", "3600", "-o", "json"], "waiting 3600 s");
         assert_eq!((code, stdout.as_str()), (Some(130), "[]\n"));
+    }
+
+    #[test]
+    fn the_engine_is_waited_for_as_a_test_is() {
+        let args = ["--serve-like", "--clients", "1", "-p", "4", "-n", "2", "--delay", "3600", "-o", "json"];
+        assert_eq!(interrupted(&args, "waiting 3600 s"), (Some(130), "[]\n".to_owned()));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::bench::{bench, numbers};
+use crate::bench::{bench, numbers, tiny};
+use crate::program::llama;
 
 /// A row of `--serve-like`.
 fn served(args: &[&str]) -> Value {
@@ -31,6 +32,8 @@ fn all_requests_are_answered_and_tokens_are_counted() {
     assert_eq!((&row["prompt_tokens"], &row["generated_tokens"]), (&json!(prompts), &json!(answers)));
     assert!(row["reused_tokens"].as_u64().unwrap() >= 20, "the beginning is computed once: {row}");
     assert_eq!((&row["arrival"], &row["n_threads"], &row["shared_prefix"]), (&json!("closed"), &json!(1), &json!(20)));
+    assert_eq!((&row["n_batch"], &row["n_ubatch"]), (&json!(2048), &json!(512)));
+    assert_eq!((&row["flash_attn"], &row["n_gpu_layers"], &row["repack"]), (&json!(-1), &json!(-1), &json!(true)));
     for name in ["avg_ts", "ttft_ms_p50", "ttft_ms_p99", "itl_ms_p50", "itl_ms_p99", "seconds", "requests_per_s"] {
         assert!(row[name].as_f64().unwrap() > 0.0, "{name} in {row}");
     }
@@ -69,4 +72,29 @@ fn repetitions_ask_for_something_else_each_time_and_kernels_take_turns() {
     assert_eq!(row["reused_tokens"], 0, "{row}");
     let table = bench(&["--serve-like", "--clients", "2", "--requests", "2", "-p", "4", "-n", "2"]).success();
     assert!(table.contains("| TTFT p50 ms |") && table.contains("| ITL p99 ms |"), "{table}");
+}
+
+#[test]
+fn what_was_measured_before_a_model_that_is_not_there_is_printed_whole() {
+    let models = format!("{},missing.gguf", tiny());
+    let short = ["--clients", "1", "--requests", "1", "-p", "4", "-n", "2", "-t", "1", "-o", "json"];
+    let ended = llama(&[&["bench", "--serve-like", "-m", &models][..], &short].concat());
+    let rows: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((rows.len(), &rows[0]["model_filename"]), (1, &json!(tiny())));
+    assert!(ended.code == Some(1) && ended.stderr.contains("missing.gguf"), "{}", ended.stderr);
+}
+
+#[test]
+fn rows_tell_what_the_engine_chose_and_what_tells_them_apart() {
+    let served = |more: &[&str]| -> String {
+        let short = ["bench", "--serve-like", "-m", tiny(), "--clients", "2", "--requests", "2", "-p", "4", "-n", "2"];
+        llama(&[&short[..], more].concat()).success()
+    };
+    let row: Value = serde_json::from_str(&served(&["-b", "64", "-ub", "256", "-o", "jsonl"])).unwrap();
+    assert!(row["n_threads"].as_u64().unwrap() > 0 && row["n_threads_batch"].as_u64().unwrap() > 0, "{row}");
+    assert_eq!((&row["n_batch"], &row["n_ubatch"]), (&json!(64), &json!(64)), "no more than a call has at once");
+    let row: Value = serde_json::from_str(&served(&["-t", "1", "-tb", "2", "-o", "jsonl"])).unwrap();
+    assert_eq!((&row["n_threads"], &row["n_threads_batch"]), (&json!(1), &json!(2)));
+    let table = served(&["-t", "1", "--repack", "0,1"]);
+    assert!(table.starts_with("| model") && table.contains("| repack |"), "{table}");
 }

@@ -47,6 +47,7 @@ fn the_json_says_how_an_answer_ended() {
     assert_eq!(stopped["finish_reason"], "stop");
     let cut = parsed(&asked(&["--json", "-n", "1"]));
     assert_eq!((&cut["text"], &cut["finish_reason"]), (&json!("The"), &json!("length")));
+    assert_eq!(cut["timings"]["generation_per_second"], Value::Null, "no token came after the first");
     let model = fixtures::tiny_llama().to_str().unwrap();
     let ended = llama(&["run", "-m", model, "--raw", "-p", "Once", "--temp", "0", "--json"]);
     assert!(ended.stderr.contains("context of 256 tokens is full"), "{}", ended.stderr);

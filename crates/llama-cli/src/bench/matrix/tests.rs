@@ -65,6 +65,20 @@ fn ways_are_crossed_and_models_are_outermost() {
 }
 
 #[test]
+fn threads_for_prompts_from_a_file_give_way_to_a_list_of_threads() {
+    let mut effective = Effective::default();
+    effective.settings.context.threads_batch = Some(8);
+    let of = |line: &str, effective: &Effective| {
+        let ways = ways(&parsed(line), effective, 1).unwrap();
+        ways.iter().map(|way| (way.layout.threads, way.layout.threads_batch)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("", &effective), [(None, Some(8))]);
+    assert_eq!(of("-t 1,2", &effective), [(Some(1), None), (Some(2), None)]);
+    effective.settings.context.threads = Some(3);
+    assert_eq!(of("", &effective), [(Some(3), Some(8))]);
+}
+
+#[test]
 fn the_settings_are_what_is_not_given() {
     let mut effective = Effective::default();
     effective.settings.context.threads = Some(3);

@@ -15,7 +15,7 @@ use crate::bench::stop::Stop;
 pub(super) struct Round {
     /// Those that ended, in that order.
     pub(super) answers: Vec<Answer>,
-    /// From the first request to the last token.
+    /// From the arrival of the first request to the end of the last answer.
     pub(super) spent: Duration,
 }
 
@@ -35,8 +35,8 @@ pub(super) struct Answer {
 }
 
 impl Round {
-    /// Has clients ask for all of it, or until Ctrl+C.
-    pub(super) fn run(runtime: &Runtime, workload: &Workload, stop: &Stop) -> Self {
+    /// Has clients ask for all of it. `None` after Ctrl+C: what a part of it took says nothing about the whole.
+    pub(super) fn run(runtime: &Runtime, workload: &Workload, stop: &Stop) -> Option<Self> {
         let begun = Instant::now();
         let (next, answers) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         let client = || {
@@ -48,7 +48,7 @@ impl Round {
                 // Whoever had to wait for a client waited for the service.
                 let arrived = if workload.rate.is_some() { due } else { Instant::now() };
                 let Some(answer) = ask(runtime, asked, arrived, stop) else { break };
-                answers.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+                answers.lock().unwrap_or_else(PoisonError::into_inner).push((arrived, answer));
             }
         };
         thread::scope(|scope| {
@@ -56,8 +56,18 @@ impl Round {
                 scope.spawn(client);
             }
         });
-        let spent = begun.elapsed();
-        Self { answers: answers.into_inner().unwrap_or_else(PoisonError::into_inner), spent }
+        let ended = Instant::now();
+        Self::of(answers.into_inner().unwrap_or_else(PoisonError::into_inner), ended, workload)
+    }
+
+    /// Puts together when requests arrived and what came of them, if that is all of them.
+    fn of(answers: Vec<(Instant, Answer)>, ended: Instant, workload: &Workload) -> Option<Self> {
+        if answers.len() < workload.requests.len() {
+            return None;
+        }
+        let first = answers.iter().map(|(arrived, _)| *arrived).min()?;
+        let answers = answers.into_iter().map(|(_, answer)| answer).collect();
+        Some(Self { answers, spent: ended.saturating_duration_since(first) })
     }
 
     /// Has one short answer written that nobody counts.
@@ -73,12 +83,8 @@ impl Round {
         };
         // What goes wrong here goes wrong again where it counts.
         if let Ok(workload) = Workload::new(&recipe, info.facts.n_vocab) {
-            Self::run(runtime, &workload, stop);
+            let _ = Self::run(runtime, &workload, stop);
         }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty()
     }
 
     pub(super) fn failures(&self) -> impl Iterator<Item = &str> {
@@ -131,4 +137,29 @@ fn ask(runtime: &Runtime, asked: &Asked, arrived: Instant, stop: &Stop) -> Optio
         }
     }
     Some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_is_whole_and_begins_with_its_first_request() {
+        let recipe = Recipe {
+            seed: 1,
+            clients: 1,
+            requests: 2,
+            rate: None,
+            shared_prefix: 0,
+            prompts: vec![4],
+            answers: vec![2],
+        };
+        let workload = Workload::new(&recipe, 100).unwrap();
+        let begun = Instant::now();
+        let at = |second: u64| begun + Duration::from_secs(second);
+        let answered = |seconds: &[u64]| seconds.iter().map(|second| (at(*second), Answer::default())).collect();
+        let round = Round::of(answered(&[9, 7]), at(10), &workload).unwrap();
+        assert_eq!((round.spent, round.answers.len()), (Duration::from_secs(3), 2));
+        assert!(Round::of(answered(&[7]), at(10), &workload).is_none(), "one of them was cut off");
+    }
 }

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use llama_runtime::{ModelFacts, llama_cpp_version};
+use llama_runtime::{ModelInfo, llama_cpp_version};
 use serde::Serialize;
 
 use super::answers::{Answer, Round};
-use crate::bench::lists::name;
 use crate::bench::matrix::Case;
+use crate::bench::options::Options;
 use crate::bench::print::Cell;
-use crate::bench::row::timestamp;
 use crate::bench::samples;
 use crate::bench::subject::Machine;
+use crate::bench::table::Columns;
+use crate::calendar::timestamp;
 
 /// One way to compute, and how clients were served.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -25,11 +26,9 @@ pub(super) struct ServeRow {
     model_type: String,
     model_size: u64,
     model_n_params: u64,
-    n_ubatch: u32,
-    /// `None` where it is left to the program.
-    n_threads: Option<u32>,
-    type_k: String,
-    type_v: String,
+    /// Threads are those that the engine begins with.
+    #[serde(flatten)]
+    options: Options,
     kernels: &'static str,
     pub(super) kernels_isa: Option<&'static str>,
     clients: usize,
@@ -66,7 +65,8 @@ pub(super) struct ServeRow {
 
 impl ServeRow {
     /// What is known before anything is asked.
-    pub(super) fn of(way: &Case, machine: &Machine, facts: &ModelFacts, isa: Option<&'static str>) -> Self {
+    pub(super) fn of(way: &Case, machine: &Machine, info: &ModelInfo, isa: Option<&'static str>) -> Self {
+        let facts = &info.facts;
         Self {
             test: "serve-like",
             build_commit: llama_cpp_version(),
@@ -76,10 +76,7 @@ impl ServeRow {
             model_type: facts.description.clone(),
             model_size: facts.size,
             model_n_params: facts.n_params,
-            n_ubatch: way.layout.n_ubatch,
-            n_threads: way.layout.threads,
-            type_k: name(way.layout.type_k),
-            type_v: name(way.layout.type_v),
+            options: Options::of(way, (info.threads.counts.decode, info.threads.counts.prefill)),
             kernels: if isa.is_some() { "on" } else { "off" },
             kernels_isa: isa,
             test_time: timestamp(SystemTime::now()),
@@ -110,7 +107,7 @@ impl ServeRow {
             let tokens: usize = round.answers.iter().map(|answer| answer.generated).sum();
             tokens as f64 / round.spent.as_secs_f64().max(1e-9)
         };
-        self.samples_ts = rounds.iter().filter(|round| !round.is_empty()).map(speed).collect();
+        self.samples_ts = rounds.iter().map(speed).collect();
         self.avg_ts = samples::mean(&self.samples_ts);
         self.stddev_ts = samples::deviation(&self.samples_ts);
         self.median_ts = samples::median(&self.samples_ts);
@@ -123,13 +120,12 @@ impl ServeRow {
         (self.itl_ms_p50, self.itl_ms_p90, self.itl_ms_p99) = (p50, p90, p99);
     }
 
-    /// What of it stands in a table.
-    pub(super) fn cells(&self) -> Vec<Cell> {
+    /// What of it stands in a table, with those options that tell rows apart.
+    pub(super) fn cells(&self, columns: Columns) -> Vec<Cell> {
         let speed = format!("{:.2} ± {:.2}", self.avg_ts, self.stddev_ts);
         let time = |name, millis: f64| Cell::number(name, 8, format!("{millis:.1}"));
-        vec![
-            Cell::text("model", 30, &self.model_type),
-            Cell::number("threads", 7, self.n_threads.map_or("auto".to_owned(), |threads| threads.to_string())),
+        let model = [Cell::text("model", 30, &self.model_type), Cell::number("threads", 7, self.options.n_threads)];
+        let served = [
             Cell::text("kernels", 7, self.kernels),
             Cell::number("clients", 7, self.clients),
             Cell::number("requests", 8, self.requests),
@@ -140,7 +136,8 @@ impl ServeRow {
             time("TTFT p99 ms", self.ttft_ms_p99),
             time("ITL p50 ms", self.itl_ms_p50),
             time("ITL p99 ms", self.itl_ms_p99),
-        ]
+        ];
+        model.into_iter().chain(columns.options(&self.options, &self.backends)).chain(served).collect()
     }
 }
 
@@ -163,7 +160,6 @@ mod tests {
         let rounds = [
             round(vec![answer(10, &[1, 3], None), answer(30, &[2], None)]),
             round(vec![answer(9000, &[9000], Some("it failed"))]),
-            round(Vec::new()),
         ];
         let mut row = ServeRow::default();
         row.asked(2, 1, None, 3);
@@ -171,7 +167,7 @@ mod tests {
         assert_eq!((row.requests, row.errors, row.arrival), (3, 1, "closed"));
         assert_eq!((row.prompt_tokens, row.reused_tokens, row.generated_tokens), (30, 12, 7));
         assert_eq!(row.samples_ts, [10.0, 4.0]);
-        assert_eq!((row.avg_ts, row.seconds, row.requests_per_s), (7.0, 1.5, 2.0));
+        assert_eq!((row.avg_ts, row.seconds, row.requests_per_s), (7.0, 1.0, 3.0));
         assert_eq!((row.ttft_ms_p50, row.itl_ms_p50), (20.0, 2.0));
         assert!(row.ttft_ms_p99 < 31.0 && row.itl_ms_p99 <= 3.0);
     }

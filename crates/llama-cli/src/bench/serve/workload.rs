@@ -43,8 +43,18 @@ pub(super) const MAX_REQUESTS: usize = 100_000;
 /// Most clients.
 pub(super) const MAX_CLIENTS: usize = 256;
 
-/// Most tokens of all prompts together.
+/// Most tokens of all prompts and answers together.
 const MAX_TOKENS: usize = 1 << 26;
+
+/// Most tokens of an answer.
+const MAX_ANSWER: usize = 1_000_000;
+
+/// Milliseconds within which all requests come: a day.
+const MAX_TIME: f64 = 86_400_000.0;
+
+/// Most bytes of a file, so that each one that [`Workload::write`] wrote can be read: a token is ten digits and a comma at most,
+/// and what else a request and the object have is shorter than this.
+const MAX_FILE: u64 = MAX_TOKENS as u64 * 11 + (MAX_REQUESTS as u64 + 1) * 256;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -69,6 +79,13 @@ pub(super) struct Asked {
     pub(super) prompt: Vec<i32>,
     /// Tokens of the answer.
     pub(super) n_predict: usize,
+}
+
+impl Asked {
+    /// Those of prompt and answer.
+    fn tokens(&self) -> usize {
+        self.prompt.len() + self.n_predict
+    }
 }
 
 /// What a workload is made from.
@@ -102,7 +119,7 @@ impl Workload {
     ///
     /// # Errors
     ///
-    /// When it would be too large.
+    /// When it would be too large, or its requests would come over more than a day.
     pub(super) fn new(recipe: &Recipe, n_vocab: u32) -> anyhow::Result<Self> {
         let longest = recipe.longest() + recipe.answers.iter().max().copied().unwrap_or(0);
         if longest.saturating_mul(recipe.requests) > MAX_TOKENS {
@@ -120,6 +137,12 @@ impl Workload {
             let (own, n_predict) = (random.one_of(&recipe.prompts), random.one_of(&recipe.answers));
             if let Some(rate) = recipe.rate {
                 at_ms += random.exponential() * 1000.0 / rate;
+                if at_ms > MAX_TIME {
+                    bail!(
+                        "{} requests come over more than a day; give a larger --rate or a smaller --requests",
+                        recipe.requests
+                    );
+                }
             }
             // To the microsecond, which every reader of JSON reads as it was written.
             let at_ms = (at_ms * 1000.0).round() / 1000.0;
@@ -145,7 +168,7 @@ impl Workload {
     /// What is wrong with it.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let name = path.display();
-        let text = ui::file_text(path)?;
+        let text = ui::file_text_up_to(path, MAX_FILE)?;
         let workload: Self = serde_json::from_str(&text)
             .with_context(|| format!("{name} is no workload; make one with --workload-out"))?;
         workload.check().with_context(|| format!("{name} is no workload that can be run"))?;
@@ -161,13 +184,22 @@ impl Workload {
         }
         for (number, asked) in self.requests.iter().enumerate() {
             let known = |token: &i32| u32::try_from(*token).is_ok_and(|token| token < self.n_vocab);
-            if asked.prompt.is_empty() || asked.n_predict == 0 || !asked.prompt.iter().all(known) {
-                bail!("request {number} needs tokens below n_vocab and an answer");
+            if asked.prompt.is_empty() || !asked.prompt.iter().all(known) {
+                bail!("request {number} needs tokens, and all of them below n_vocab");
+            }
+            if !(1..=MAX_ANSWER).contains(&asked.n_predict) {
+                bail!("request {number} has an n_predict of {}, must be from 1 to {MAX_ANSWER}", asked.n_predict);
             }
             // Not a number, and what is longer than a day, is none.
-            if !(0.0..=86_400_000.0).contains(&asked.at_ms) {
+            if !(0.0..=MAX_TIME).contains(&asked.at_ms) {
                 bail!("request {number} has an at_ms that is no time of one day");
             }
+        }
+        let tokens: usize = self.requests.iter().map(Asked::tokens).sum();
+        if tokens > MAX_TOKENS {
+            bail!(
+                "its requests have {tokens} tokens, answers among them, and {MAX_TOKENS} is the most; leave some out"
+            );
         }
         Ok(())
     }
@@ -184,7 +216,7 @@ impl Workload {
 
     /// Tokens that all sequences have at most: those of the longest requests, as many as there are clients.
     pub(super) fn cells(&self) -> usize {
-        let mut lengths: Vec<usize> = self.requests.iter().map(|asked| asked.prompt.len() + asked.n_predict).collect();
+        let mut lengths: Vec<usize> = self.requests.iter().map(Asked::tokens).collect();
         lengths.sort_unstable_by(|a, b| b.cmp(a));
         lengths.iter().take(self.clients).sum()
     }
@@ -248,7 +280,8 @@ mod tests {
         for (change, expected) in [
             (("\"version\":1", "\"version\":2"), "of version 2"),
             (("\"clients\":3", "\"clients\":0"), "clients"),
-            (("\"n_predict\":4", "\"n_predict\":0"), "an answer"),
+            (("\"n_predict\":4", "\"n_predict\":0"), "n_predict of 0, must be from 1 to 1000000"),
+            (("\"n_predict\":4", "\"n_predict\":18446744073709551615"), "n_predict of 18446744073709551615, must be"),
             (("\"n_vocab\":100", "\"n_vocab\":12"), "below n_vocab"),
             (("\"seed\":7", "\"seeds\":7"), "make one with --workload-out"),
         ] {
@@ -260,8 +293,36 @@ mod tests {
     }
 
     #[test]
-    fn a_workload_that_fills_the_memory_is_refused() {
+    fn a_workload_that_fills_the_memory_or_takes_days_is_refused() {
         let large = Recipe { requests: MAX_REQUESTS, prompts: vec![1000], ..recipe() };
         assert!(Workload::new(&large, 100).unwrap_err().to_string().contains("smaller --requests"));
+        let slow = Recipe { rate: Some(0.001), requests: 1000, ..recipe() };
+        assert!(
+            Workload::new(&slow, 100).unwrap_err().to_string().contains("a larger --rate"),
+            "it could not be read again"
+        );
+        let mut long = Workload::new(&Recipe { requests: 70, ..recipe() }, 100).unwrap();
+        long.requests.iter_mut().for_each(|asked| asked.n_predict = MAX_ANSWER);
+        assert!(long.check().unwrap_err().to_string().contains("67108864 is the most"));
+    }
+
+    #[test]
+    fn the_longest_token_and_request_have_room_in_the_largest_file() {
+        let (prompt, n_predict) = (vec![i32::MAX; 3], MAX_ANSWER);
+        let request = Asked { at_ms: 86_399_999.999, prompt, n_predict };
+        let workload = Workload {
+            seed: u64::MAX,
+            n_vocab: u32::MAX,
+            clients: MAX_CLIENTS,
+            rate: Some(99_999.123_456_789),
+            ..Workload::new(&recipe(), 100).unwrap()
+        };
+        let size = |requests: Vec<Asked>| {
+            serde_json::to_string(&Workload { requests, ..workload.clone() }).unwrap().len() as u64
+        };
+        let (none, one, more) =
+            (size(vec![]), size(vec![request.clone()]), size(vec![Asked { prompt: vec![i32::MAX; 4], ..request }]));
+        assert_eq!(more - one, MAX_FILE / MAX_TOKENS as u64);
+        assert!(none < 256 && one - none < 256 + 3 * 11);
     }
 }

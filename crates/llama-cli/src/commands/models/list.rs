@@ -1,11 +1,12 @@
 //! `llama-cli models list`: what is in the cache.
 
 use std::fmt::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::calendar::day;
 use crate::hub::cache::Cache;
 use crate::hub::contents::{self, Contents, Model, Unfinished};
 use crate::hub::progress::bytes;
@@ -83,50 +84,4 @@ fn json(contents: &Contents) -> Value {
         .map(|found| json!({ "repo": found.name.to_string(), "path": found.path, "size": found.size }))
         .collect();
     json!({ "models": models, "unfinished": unfinished })
-}
-
-/// The day of a time in UTC, as 2026-01-31.
-fn day(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let mut days = seconds / (24 * 60 * 60);
-    let mut year = 1970;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let length = |year: u64| if leap(year) { 366 } else { 365 };
-    while days >= length(year) {
-        days -= length(year);
-        year += 1;
-        if year > 9999 {
-            return String::new();
-        }
-    }
-    let february = if leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for month_days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
-        if days < month_days {
-            break;
-        }
-        days -= month_days;
-        month += 1;
-    }
-    format!("{year:04}-{month:02}-{:02}", days + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        for (seconds, expected) in [
-            (0, "1970-01-01"),
-            (951_782_400, "2000-02-29"),
-            (951_868_800, "2000-03-01"),
-            (1_735_689_599, "2024-12-31"),
-            (4_107_542_400, "2100-03-01"),
-        ] {
-            assert_eq!(day(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
-        }
-        assert_eq!(day(UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX) * 1000)), "");
-    }
 }

@@ -47,7 +47,7 @@ pub(super) fn answer(finished: &Finished, head: Head<'_>) -> Value {
         object.insert("error".to_owned(), json!(error.to_string()));
     }
     object.insert("usage".to_owned(), usage(&finished.usage));
-    object.insert("timings".to_owned(), timings(&finished.usage, &finished.timings));
+    object.insert("timings".to_owned(), timings(&finished.usage, &finished.timings, finished.choices.len()));
     Value::Object(object)
 }
 

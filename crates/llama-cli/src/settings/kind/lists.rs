@@ -1,8 +1,9 @@
 //! Values that are lists: of texts, names, numbers, adapters, metadata and biases.
 
+use llama_core::on_or_off;
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Wrong, object, truth};
+use super::{Kind, Wrong, object};
 
 /// Most members of a list: more than anybody writes, and few enough to look at one by one.
 const MAX_MEMBERS: usize = 4096;
@@ -153,7 +154,7 @@ fn overriding(kind: &Kind, text: &str) -> Result<(String, Value), Wrong> {
         let value = match name {
             "int" => value.parse::<i64>().ok()?.into(),
             "float" => value.parse::<f64>().ok().filter(|number| number.is_finite())?.into(),
-            "bool" => truth(value)?.into(),
+            "bool" => on_or_off(value)?.into(),
             "str" => value.into(),
             _ => return None,
         };
