@@ -9,7 +9,9 @@ mod mapped;
 mod quality;
 mod text;
 
-use crate::backend::{Backend, KernelsOff, llama_cpp_source, set_kernels, why_no_kernels};
+use crate::backend::{
+    Backend, KernelsOff, kernels_in_use, kernels_want_file_layout, llama_cpp_source, set_kernels, why_no_kernels,
+};
 use crate::batch::{Batch, Want};
 use crate::context::{Context, ContextParams};
 use crate::ids::{Pos, SeqId, Token};
@@ -51,6 +53,14 @@ fn the_pinned_build_has_the_hook_whatever_the_processor() {
     let has_place = super::give(None);
     set_kernels(true);
     assert!(has_place || llama_cpp_source() != "pinned");
+}
+
+#[test]
+fn weights_stay_as_the_file_has_them_only_where_wide_prompts_are_ours_too() {
+    let Some(_switch) = Switch::take() else { return };
+    assert_eq!(kernels_want_file_layout(), kernels_in_use() == Some("AVX-512 VNNI"));
+    set_kernels(false);
+    assert!(!kernels_want_file_layout(), "they are off");
 }
 
 fn load(path: &Path) -> Model {
