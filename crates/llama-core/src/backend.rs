@@ -10,7 +10,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 static KERNELS: Mutex<Result<(), KernelsOff>> = Mutex::new(Err(KernelsOff::SwitchedOff));
 
 /// The variable that switches this project's own matrix kernels off, for every program: `LLAMA_KERNELS=off`. It says what
-/// holds from the start; [`set_kernels`] counts before it. The only variable that this crate reads.
+/// holds from the start; [`set_kernels`] counts before it. The only variable of this crate; llama.cpp reads some of its own, of which this crate looks at
+/// `LLAMA_ATTN_ROT_DISABLE` too.
 pub const KERNELS_VARIABLE: &str = "LLAMA_KERNELS";
 
 /// Proof that llama.cpp's process-wide state is set up: timers, backends, log.
@@ -87,13 +88,15 @@ pub fn supports_gpu_offload() -> bool {
     unsafe { ffi::llama_supports_gpu_offload() }
 }
 
-/// Turns this project's own matrix kernels on or off, for everything this process computes from now on. From the start
+/// Turns this project's own matrix kernels on or off, for every graph that this process computes from now on. From the start
 /// they are on, unless the variable [`KERNELS_VARIABLE`] says `off`. Any thread may do so at any time: what is being computed
 /// is finished as it was begun. Says whether they are on now: not where the feature `kernels` is off, the processor has
 /// nothing that they use, or libllama lacks the hook they need (an installed one, or a checkout without our patch);
 /// [`why_no_kernels`] tells.
 ///
-/// A model that was loaded while they were on has its weights as the file has them, see
+/// What a model gains by them is decided when it is loaded. One that was loaded while they were off may have repacked weights,
+/// which llama.cpp computes with by itself, whatever is set later; one that was loaded while they were on may have its weights as
+/// the file has them, and without our kernels is slower than if it had been loaded so. See
 /// [`ModelParams::use_extra_buffers`](field@crate::ModelParams::use_extra_buffers).
 pub fn set_kernels(on: bool) -> bool {
     Backend::start();
@@ -113,10 +116,9 @@ fn kernels_state() -> Result<(), KernelsOff> {
     *KERNELS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Whether weights should stay as the file has them: llama.cpp's repacked ones never come to our kernels. Only where that
-/// was measured to gain; on ARM, llama.cpp repacks more types and has instructions for them that ours do not use.
+/// Whether weights should stay as the file has them: llama.cpp's repacked ones never come to our kernels.
 pub(crate) fn kernels_want_file_layout() -> bool {
-    cfg!(target_arch = "x86_64") && kernels_in_use().is_some()
+    kernels_in_use().is_some() && kernels::want_file_layout()
 }
 
 /// The instructions that this project's own matrix kernels use, e.g. `AVX-512 VNNI`; `None` where they are off.

@@ -239,8 +239,8 @@ impl Context {
         self.facts.has_memory
     }
 
-    /// Sets the number of threads, 1 to 512 each: for decodes of one token, and for those of more. Cheap, but for numbers
-    /// far from those before, for which threads are started and others ended.
+    /// Sets the number of threads, 1 to 512 each: for decodes of one token, and for those of more. Cheap where
+    /// two numbers take turns; for others, far from both, threads are started and some ended.
     ///
     /// # Errors
     ///
@@ -275,7 +275,8 @@ impl Context {
 
     /// After each call that computes, and whether it did.
     pub(crate) fn note_computed(&mut self, done: bool) {
-        self.pools.asked(done);
+        // SAFETY: as in `fit_pool`.
+        unsafe { self.pools.asked(self.raw.as_ptr(), done) };
     }
 
     /// A handle that stops decodes of this context from another thread.

@@ -88,6 +88,16 @@ pub(crate) fn name() -> &'static str {
     "none"
 }
 
+/// Whether they gain more than llama.cpp's kernels for repacked weights, with any number of columns. Only where that was
+/// measured: with fewer instructions, wide prompts fall through to llama.cpp, which is slower with weights as the file has them;
+/// on ARM, llama.cpp repacks more types and has instructions for them that ours do not use.
+pub(crate) fn want_file_layout() -> bool {
+    #[cfg(feature = "kernels")]
+    return matches!(Isa::best(), Isa::Avx512Vnni);
+    #[cfg(not(feature = "kernels"))]
+    false
+}
+
 #[cfg(all(test, feature = "kernels"))]
 mod tests;
 

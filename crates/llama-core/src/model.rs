@@ -132,7 +132,7 @@ impl Model {
         params: ModelParams,
         mut report: impl FnMut(f32) -> Progress,
     ) -> Result<Self, LoadError> {
-        Self::load_files(path.as_ref(), params, &mut report, false)
+        Self::load_files(path.as_ref(), params, &mut report, false).inspect(|_| told(path.as_ref()))
     }
 
     /// As [`Model::load`], but the weights are neither read nor given memory. Nothing can be computed with it; it is for
@@ -200,6 +200,7 @@ impl Model {
             // SAFETY: `image` is readable for its length; all that `raw` points to outlives the call.
             unsafe { ffi::lrs_model_load_bytes(image.as_ptr().cast(), image.len(), raw, out) }
         })
+        .inspect(|_| told(Path::new("<memory>")))
     }
 
     fn finish_load(
@@ -230,8 +231,6 @@ impl Model {
             (Ok(()), Some(raw)) => {
                 // SAFETY: `raw` was just loaded and is not shared yet.
                 let facts = unsafe { facts::read(raw, params.vocab_only, notes) };
-                let kernels = backend::kernels_told();
-                tracing::info!(path = %path.display(), kernels, "the model is loaded");
                 let inner = ModelInner { raw, facts, notes, setup: Mutex::new(()), _backend: backend };
                 Ok(Self { inner: Arc::new(inner) })
             }
@@ -342,6 +341,12 @@ impl Drop for ModelInner {
         // SAFETY: contexts, samplers and adapters hold an `Arc` of this, so nothing else uses the model any more.
         unsafe { ffi::llama_model_free(self.raw.as_ptr()) };
     }
+}
+
+/// Logs a load. A model that is read for a plan is none.
+fn told(path: &Path) {
+    let kernels = backend::kernels_told();
+    tracing::info!(path = %path.display(), kernels, "the model is loaded");
 }
 
 fn free(model: *mut ffi::llama_model) {

@@ -1,6 +1,6 @@
 //! `LLAMA_KERNELS` counts for every program that uses this crate, and `set_kernels` before it.
 
-use llama_core::{KERNELS_VARIABLE, KernelsOff, kernels_in_use, set_kernels, why_no_kernels};
+use llama_core::{KERNELS_VARIABLE, KernelsOff, kernels_in_use, llama_cpp_source, set_kernels, why_no_kernels};
 
 /// Set in a process that was started to look at the variable.
 const INSIDE: &str = "LLAMA_CORE_TEST_INSIDE";
@@ -25,6 +25,8 @@ fn the_variable_says_what_holds_from_the_start() {
     let possible = set_kernels(true);
     assert_eq!(kernels_in_use().is_some(), possible, "what is set counts before the variable");
     assert_eq!(why_no_kernels().is_none(), possible);
+    let without_hook = why_no_kernels() == Some(KernelsOff::NoHook);
+    assert!(!without_hook || llama_cpp_source() != "pinned", "the pinned build has the hook");
     match value.as_str() {
         "off" | "0" => assert!(!from_the_start.0 && from_the_start.1.is_some(), "{from_the_start:?}"),
         _ => assert_eq!(from_the_start.0, possible, "a value that is none is left aside"),

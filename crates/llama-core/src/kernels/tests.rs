@@ -9,7 +9,9 @@ mod mapped;
 mod quality;
 mod text;
 
-use crate::backend::{Backend, set_kernels};
+use crate::backend::{
+    Backend, KernelsOff, kernels_in_use, kernels_want_file_layout, llama_cpp_source, set_kernels, why_no_kernels,
+};
 use crate::batch::{Batch, Want};
 use crate::context::{Context, ContextParams};
 use crate::ids::{Pos, SeqId, Token};
@@ -30,10 +32,12 @@ fn alone() -> MutexGuard<'static, ()> {
 struct Switch(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
 
 impl Switch {
-    /// `None` on a processor, or with a libllama, that our kernels have nothing for.
+    /// `None` on a processor, or with a libllama, that our kernels have nothing for; the pinned one has the hook.
     fn take() -> Option<Self> {
         let guard = alone();
-        set_kernels(true).then(|| Self(guard))
+        let on = set_kernels(true);
+        assert!(on || why_no_kernels() != Some(KernelsOff::NoHook) || llama_cpp_source() != "pinned");
+        on.then(|| Self(guard))
     }
 }
 
@@ -41,6 +45,22 @@ impl Drop for Switch {
     fn drop(&mut self) {
         set_kernels(true);
     }
+}
+
+#[test]
+fn the_pinned_build_has_the_hook_whatever_the_processor() {
+    let _guard = alone();
+    let has_place = super::give(None);
+    set_kernels(true);
+    assert!(has_place || llama_cpp_source() != "pinned");
+}
+
+#[test]
+fn weights_stay_as_the_file_has_them_only_where_wide_prompts_are_ours_too() {
+    let Some(_switch) = Switch::take() else { return };
+    assert_eq!(kernels_want_file_layout(), kernels_in_use() == Some("AVX-512 VNNI"));
+    set_kernels(false);
+    assert!(!kernels_want_file_layout(), "they are off");
 }
 
 fn load(path: &Path) -> Model {

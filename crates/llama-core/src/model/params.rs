@@ -98,8 +98,8 @@ pub struct ModelParams {
     /// Check every weight for invalid numbers; costs a pass over the file. Default: no.
     pub check_tensors: bool,
     /// Repack weights for the processor's matrix instructions; faster, but the pages are no longer shared. Not done where
-    /// this project's own kernels compute with all types that would be repacked, from the file's layout
-    /// ([`set_kernels`](crate::set_kernels)). Default: yes.
+    /// this project's own kernels are on ([`set_kernels`](crate::set_kernels)), the processor has AVX-512 VNNI, with which they
+    /// are as fast from the file's layout, and they compute with all types that would be repacked. Default: yes.
     pub use_extra_buffers: bool,
     /// Metadata to replace: key (at most 127 bytes) and value. Default: none.
     pub overrides: Vec<(String, OverrideValue)>,

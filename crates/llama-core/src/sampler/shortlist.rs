@@ -7,6 +7,11 @@
 //!
 //! Where several tokens are equally likely, upstream's order of them depends on all the others. Then, and where the chain needs
 //! more than its beginning, there is no short list, and the chain gets the whole vocabulary.
+//!
+//! One case is left: equals are looked for before penalties and DRY, which are upstream's to compute. Where these make a logit of
+//! the list equal to another to the last bit, the list may be sorted otherwise than the vocabulary would have been, and if
+//! top-k cuts between the two or the draw falls on them, the other one is chosen. They are equally likely; but a token may
+//! then differ from that of upstream with the same seed.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -126,7 +131,7 @@ impl Shortlist {
         best.1.ok_or(SampleError::NoCandidate)
     }
 
-    /// Whether two tokens of the list are equally likely.
+    /// Whether two tokens of the list are equally likely, before penalties.
     fn has_equals(&mut self) -> bool {
         self.sorted.clear();
         for i in 0..self.list.len() {

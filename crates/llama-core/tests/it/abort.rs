@@ -22,7 +22,7 @@ fn decode_while(ctx: &mut Context, batch: &mut Batch, during: impl FnOnce() + Se
             drop(done);
         });
         let wait_done = std::sync::Mutex::new(wait_done);
-        let subscriber = OnEvent(move || {
+        let subscriber = OnEvent("llama_cpp", move || {
             if inside.try_send(()).is_ok() {
                 // Until `done` is dropped.
                 let _ = wait_done.lock().unwrap().recv();

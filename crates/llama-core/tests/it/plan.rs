@@ -1,8 +1,10 @@
 //! A plan says what will be taken, without taking it.
 
+use crate::setup::OnEvent;
 use llama_core::{CacheType, Context, ContextParams, LoadError, LoadMode, MemoryPlan, Model, ModelParams, PlanError};
 use llama_testkit::{fixtures, golden};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn small(n_ctx: u32, n_seq_max: u32) -> ContextParams {
     let mut params = ContextParams::default();
@@ -39,6 +41,23 @@ fn a_plan_agrees_with_what_is_then_taken() {
         assert_plan_holds(path, &model, small(2048, 4));
     }
     assert_plan_holds(fixtures::tiny_embedding(), &model, small(256, 1));
+}
+
+#[test]
+fn a_load_is_told_and_a_plan_is_none() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    let count = || {
+        TOLD.fetch_add(1, Ordering::Relaxed);
+    };
+    let (path, model) = (fixtures::tiny_llama(), ModelParams::default());
+    tracing::subscriber::with_default(OnEvent("llama_core::model", count), || {
+        MemoryPlan::new(path, &model, &small(512, 1)).unwrap();
+        assert_eq!(TOLD.load(Ordering::Relaxed), 0, "nothing is loaded");
+        Model::load(path, model.clone()).unwrap();
+        assert_eq!(TOLD.load(Ordering::Relaxed), 1);
+        Model::from_bytes(&std::fs::read(path).unwrap(), model).unwrap();
+        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
+    });
 }
 
 #[test]

@@ -131,12 +131,12 @@ pub(crate) fn assert_as_good_as_new(ctx: &mut Context, params: &ContextParams) {
     assert!(distance <= 1e-5, "logits differ by {distance} from those of a new context");
 }
 
-/// A subscriber that runs a function for each event of llama.cpp.
-pub(crate) struct OnEvent<F>(pub(crate) F);
+/// A subscriber that runs a function for each event of a target; what llama.cpp says has the target `llama_cpp`.
+pub(crate) struct OnEvent<F>(pub(crate) &'static str, pub(crate) F);
 
 impl<F: Fn() + Send + Sync + 'static> tracing::Subscriber for OnEvent<F> {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        metadata.target() == "llama_cpp"
+        metadata.target() == self.0
     }
     fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
         tracing::span::Id::from_u64(1)
@@ -144,7 +144,7 @@ impl<F: Fn() + Send + Sync + 'static> tracing::Subscriber for OnEvent<F> {
     fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
     fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
     fn event(&self, _: &tracing::Event<'_>) {
-        (self.0)();
+        (self.1)();
     }
     fn enter(&self, _: &tracing::span::Id) {}
     fn exit(&self, _: &tracing::span::Id) {}

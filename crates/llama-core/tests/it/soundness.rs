@@ -336,7 +336,7 @@ fn a_load_may_be_made_inside_the_progress_callback() {
 
 #[test]
 fn panic_inside_the_log_callback_does_no_harm() {
-    let model = tracing::subscriber::with_default(OnEvent(|| panic!("a subscriber that panics")), || {
+    let model = tracing::subscriber::with_default(OnEvent("llama_cpp", || panic!("a subscriber that panics")), || {
         let model = load(fixtures::tiny_llama());
         let error = Model::load(fixtures::vocab_bpe(), ModelParams::default());
         assert!(error.is_err());
@@ -348,7 +348,7 @@ fn panic_inside_the_log_callback_does_no_harm() {
 #[test]
 fn a_log_subscriber_may_call_this_crate() {
     let (sender, events) = sync_channel(10_000);
-    let subscriber = OnEvent(move || {
+    let subscriber = OnEvent("llama_cpp", move || {
         let _ = sender.try_send(llama_core::devices().len());
     });
     tracing::subscriber::with_default(subscriber, || load(fixtures::tiny_llama()));

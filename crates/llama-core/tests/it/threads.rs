@@ -32,10 +32,92 @@ fn more_threads_than_cores_get_through_many_steps() {
     assert_eq!(ctx.memory().unwrap().positions(SeqId::ZERO).unwrap(), Some(0..=59));
 }
 
-#[test]
-fn a_context_that_never_decodes_ends_its_threads() {
-    let mut ctx = context(demo(), &exact());
-    for n in [2, 40, 3, 64, 1, 5, 2, 80, 2, 100, 2, 120, 2, 140, 2, 160, 2, 200, 2] {
-        ctx.set_threads(n, n).unwrap();
+/// What the system says of the threads of this process.
+#[cfg(target_os = "linux")]
+mod counted {
+    use super::*;
+    use llama_core::llama_cpp_source;
+    use std::collections::BTreeSet;
+    use std::time::{Duration, Instant};
+
+    /// Runs `work` on a thread of this name. A thread has the name of the one that started it, which tells those of this test
+    /// from those of others that run meanwhile.
+    fn named(name: &str, work: impl FnOnce() + Send + 'static) {
+        std::thread::Builder::new().name(name.to_owned()).spawn(work).unwrap().join().unwrap();
+    }
+
+    /// The threads that the calling one and those it has started have started, by number.
+    fn started() -> BTreeSet<String> {
+        let name_of = |task: &str| std::fs::read_to_string(format!("/proc/self/task/{task}/comm"));
+        let me = std::fs::read_link("/proc/thread-self").unwrap();
+        let me = me.file_name().unwrap().to_str().unwrap().to_owned();
+        let name = name_of(&me).unwrap();
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let tasks = tasks.filter_map(|task| task.file_name().into_string().ok());
+        // One that has ended meanwhile has no name.
+        tasks.filter(|task| *task != me && name_of(task).is_ok_and(|other| other == name)).collect()
+    }
+
+    /// A thread that was joined is listed a moment longer.
+    fn started_at_most(n: usize) -> usize {
+        let begun = Instant::now();
+        loop {
+            let now = started().len();
+            if now <= n || begun.elapsed() > Duration::from_secs(10) {
+                return now;
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// With the patch, and if it is not OpenMP that starts the threads.
+    fn has_pools() -> bool {
+        llama_cpp_source() == "pinned" && !cfg!(feature = "openmp")
+    }
+
+    #[test]
+    fn a_context_that_never_decodes_ends_its_threads() {
+        demo();
+        named("never-decodes", || {
+            let mut ctx = context(demo(), &exact());
+            assert_eq!(started().len(), 0, "one thread computes");
+            let mut before = 1;
+            for n in [2, 40, 3, 64, 1, 5, 2, 80, 2, 100, 2, 120, 2, 140, 2, 160, 2, 200, 2] {
+                ctx.set_threads(n, n).unwrap();
+                if n == 1 {
+                    continue;
+                }
+                let most = (n.max(before) - 1 + n.min(before) - 1) as usize;
+                let now = started_at_most(most);
+                assert!(now <= most, "{now} threads, {n} are wanted and {before} were");
+                assert!(now >= n as usize - 1 || !has_pools(), "{now} threads, {n} are wanted");
+                before = n;
+            }
+            drop(ctx);
+            assert_eq!(started_at_most(0), 0);
+        });
+    }
+
+    #[test]
+    fn prompts_and_single_tokens_keep_the_threads_that_they_have() {
+        if !has_pools() {
+            return;
+        }
+        named("taking-turns", || {
+            let mut ctx = context(demo(), &exact());
+            let tokens = any_tokens(demo(), 60, 9);
+            let mut threads = BTreeSet::new();
+            for (turn, piece) in tokens.chunks(6).enumerate() {
+                ctx.set_threads(12, 12).unwrap();
+                feed(&mut ctx, &piece[..5], SeqId::ZERO);
+                ctx.set_threads(2, 2).unwrap();
+                feed(&mut ctx, &piece[5..], SeqId::ZERO);
+                if turn == 0 {
+                    threads = started();
+                    assert_eq!(threads.len(), 11 + 1);
+                }
+                assert_eq!(started(), threads, "turn {turn}");
+            }
+        });
     }
 }
