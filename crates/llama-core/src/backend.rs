@@ -10,8 +10,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 static KERNELS: Mutex<Result<(), KernelsOff>> = Mutex::new(Err(KernelsOff::SwitchedOff));
 
 /// The variable that switches this project's own matrix kernels off, for every program: `LLAMA_KERNELS=off`. It says what
-/// holds from the start; [`set_kernels`] counts before it. The only variable of this crate; llama.cpp reads some of its own, of which this crate looks at
-/// `LLAMA_ATTN_ROT_DISABLE` too.
+/// holds from the start; [`set_kernels`] counts before it. The only variable of this crate; llama.cpp reads some of its own, of
+/// which this crate looks at `LLAMA_ATTN_ROT_DISABLE` too.
 pub const KERNELS_VARIABLE: &str = "LLAMA_KERNELS";
 
 /// Proof that llama.cpp's process-wide state is set up: timers, backends, log.
