@@ -1,7 +1,7 @@
 //! How many threads were best for a model on this machine, kept from run to run: [`Kept`].
 //!
-//! The engine measures that when it loads a model, which takes a tenth of a second; here its result is written to a small file in
-//! the user's cache folder and given to the engine the next time. It is only a start: the engine goes on from there by what its
+//! The engine measures that when it loads a model; here its result is written to a small file in the user's cache folder and given
+//! to the engine the next time, also that a model's steps take too long to be measured, which stands there as 0 threads. It is only a start: the engine goes on from there by what its
 //! steps take. A file that cannot be read, or is not ours, is as none; one that cannot be written is let be.
 
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use etcetera::BaseStrategy;
-use llama_runtime::{ThreadChoice, ThreadCounts, ThreadsFrom, llama_cpp_build, llama_cpp_version};
+use llama_runtime::{ThreadChoice, ThreadCounts, llama_cpp_build, llama_cpp_version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -25,6 +25,8 @@ const LARGEST: u64 = 64 << 10;
 const STALE: u64 = 7 * 24 * 60 * 60;
 /// Most threads there can be.
 const MOST_THREADS: u32 = 512;
+/// How it is measured, as part of what a result depends on: those of other programs that measured otherwise are not found.
+const MANNER: &str = "2";
 
 /// The file as a whole.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,12 +62,12 @@ impl Kept {
         Some(Self { file: folder.join("llama-rs").join("threads.json"), key: key(model, settings)? })
     }
 
-    /// What is known.
+    /// What is known; 0 for steps that take too long to be measured.
     pub(crate) fn read(&self) -> Option<ThreadCounts> {
         let now = seconds();
         let entry = content(&self.file).measured.into_iter().find(|entry| entry.key == self.key)?;
         let counts = entry.counts;
-        let sane = [counts.decode, counts.prefill].iter().all(|count| (1..=MOST_THREADS).contains(count));
+        let sane = [counts.decode, counts.prefill].iter().all(|count| (0..=MOST_THREADS).contains(count));
         // A clock that was put back makes old results new ones.
         let fresh = entry.time <= now && now - entry.time < STALE;
         (sane && fresh).then_some(counts)
@@ -73,12 +75,10 @@ impl Kept {
 
     /// Keeps what the engine measured, if that says something about other times.
     pub(crate) fn write(&self, choice: &ThreadChoice) {
-        if choice.from != (ThreadsFrom::Measured { steady: true }) {
-            return;
-        }
+        let Some(counts) = choice.keep else { return };
         let mut all = content(&self.file).measured;
         all.retain(|entry| entry.key != self.key);
-        all.push(Entry { key: self.key.clone(), counts: choice.counts, time: seconds() });
+        all.push(Entry { key: self.key.clone(), counts, time: seconds() });
         all.sort_by_key(|entry| entry.time);
         all.drain(..all.len().saturating_sub(MOST));
         let written = serde_json::to_vec(&Content { measured: all }).map_err(std::io::Error::from).and_then(|bytes| {
@@ -111,6 +111,7 @@ fn key(model: &Path, settings: &Settings) -> Option<String> {
     let context = &settings.context;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parts = [
+        MANNER.to_owned(),
         processor(),
         cores.to_string(),
         env!("CARGO_PKG_VERSION").to_owned(),

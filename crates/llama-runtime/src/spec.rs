@@ -68,8 +68,9 @@ impl ModelSpec {
     }
 
     /// How many threads were found to be best for this model on this machine before, so that it need not be measured again;
-    /// see [`ModelInfo::threads`](crate::ModelInfo::threads). Where the configuration names a number, that holds. Numbers
-    /// beyond what the process may use count as that.
+    /// see [`ThreadChoice::keep`](crate::ThreadChoice::keep). Where the configuration names a number, that holds. Numbers
+    /// beyond what the process may use count as that. 0 stands for steps that take too long to be measured: they begin with all
+    /// cores, try fewer at once, and are not measured.
     #[must_use]
     pub fn known_threads(mut self, counts: ThreadCounts) -> Self {
         self.known_threads = Some(counts);

@@ -10,7 +10,7 @@ pub(crate) mod tuner;
 
 use serde::{Deserialize, Serialize};
 
-/// Threads for the two kinds of steps. 0 where there is no engine.
+/// Threads for the two kinds of steps. 0 where there is no engine, and in [`ThreadChoice::keep`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ThreadCounts {
     /// For steps of answers, with a token of each.
@@ -29,11 +29,11 @@ pub enum ThreadsFrom {
     Known,
     /// Measured when the model was loaded; steps may show otherwise.
     Measured {
-        /// The same number of threads took the same time whenever it was tried. Otherwise the machine was busy, and the result
-        /// says little about other times: it should not be kept.
+        /// Both kinds of steps were measured to the end, and the same number of threads took the same time whenever it was
+        /// tried. Otherwise there was no time for one of them, or the machine was busy; steps show what is best.
         steady: bool,
     },
-    /// Not measured, since a step is too short or too long for that; steps show what is best.
+    /// Not measured, or not to the end, since a step is too short or too long for that; steps show what is best.
     #[default]
     Assumed,
 }
@@ -46,6 +46,10 @@ pub struct ThreadChoice {
     pub counts: ThreadCounts,
     /// Where they are from.
     pub from: ThreadsFrom,
+    /// What measuring at this load found for other times, to give to
+    /// [`ModelSpec::known_threads`](crate::ModelSpec::known_threads) at the next load: a number that was measured to the end, or
+    /// 0 for steps that take too long for that. `None` if nothing was measured, or the machine was busy.
+    pub keep: Option<ThreadCounts>,
 }
 
 /// The numbers of threads that are tried, smallest first: one, the most, and between them steps of a third to a half.

@@ -2,14 +2,17 @@
 
 use super::*;
 
-fn choice(decode: u32, from: ThreadsFrom) -> ThreadChoice {
+fn choice(keep: Option<ThreadCounts>) -> ThreadChoice {
     let mut choice = ThreadChoice::default();
-    choice.counts = ThreadCounts { decode, prefill: 3 };
-    choice.from = from;
+    choice.counts = ThreadCounts { decode: 7, prefill: 7 };
+    choice.keep = keep;
     choice
 }
 
-const STEADY: ThreadsFrom = ThreadsFrom::Measured { steady: true };
+/// Worth keeping.
+fn found(decode: u32) -> ThreadChoice {
+    choice(Some(ThreadCounts { decode, prefill: 3 }))
+}
 
 fn kept(folder: &Path, key: &str) -> Kept {
     Kept { file: folder.join("cache/threads.json"), key: key.to_owned() }
@@ -20,23 +23,33 @@ fn a_result_is_found_again_for_what_it_was_measured_with_only() {
     let folder = tempfile::tempdir().unwrap();
     let (one, other) = (kept(folder.path(), "one"), kept(folder.path(), "other"));
     assert_eq!(one.read(), None);
-    one.write(&choice(2, STEADY));
+    one.write(&found(2));
     assert_eq!(one.read(), Some(ThreadCounts { decode: 2, prefill: 3 }));
     assert_eq!(other.read(), None, "another machine, model or program");
-    one.write(&choice(1, STEADY));
+    one.write(&found(1));
     assert_eq!(one.read().map(|counts| counts.decode), Some(1), "the newest counts");
     assert_eq!(content(&one.file).measured.len(), 1);
 }
 
 #[test]
-fn what_a_busy_machine_measured_is_not_kept() {
+fn what_says_nothing_about_other_times_is_not_kept_and_takes_nothing_away() {
     let folder = tempfile::tempdir().unwrap();
     let kept = kept(folder.path(), "one");
-    for from in [ThreadsFrom::Measured { steady: false }, ThreadsFrom::Assumed, ThreadsFrom::Fixed, ThreadsFrom::Known]
-    {
-        kept.write(&choice(1, from));
-        assert_eq!(kept.read(), None, "{from:?}");
-        assert!(!kept.file.exists());
+    kept.write(&choice(None));
+    assert_eq!(kept.read(), None);
+    assert!(!kept.file.exists());
+    kept.write(&found(2));
+    kept.write(&choice(None));
+    assert_eq!(kept.read().map(|counts| counts.decode), Some(2));
+}
+
+#[test]
+fn that_it_takes_too_long_is_kept_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = kept(folder.path(), "one");
+    for counts in [ThreadCounts::default(), ThreadCounts { decode: 2, prefill: 0 }] {
+        kept.write(&choice(Some(counts)));
+        assert_eq!(kept.read(), Some(counts));
     }
 }
 
@@ -44,7 +57,7 @@ fn what_a_busy_machine_measured_is_not_kept() {
 fn a_result_gets_old_and_one_from_the_future_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let kept = kept(folder.path(), "one");
-    kept.write(&choice(2, STEADY));
+    kept.write(&found(2));
     let text = std::fs::read_to_string(&kept.file).unwrap();
     let time = content(&kept.file).measured[0].time;
     for (written, found) in [(time - STALE + 60, true), (time - STALE - 1, false), (time + 3600, false)] {
@@ -59,11 +72,11 @@ fn a_file_that_is_broken_or_not_ours_is_as_none_and_is_replaced() {
     let kept = kept(folder.path(), "one");
     std::fs::create_dir(folder.path().join("cache")).unwrap();
     let huge = format!("{{\"measured\": [{}]}}", " ".repeat(1 << 20));
-    let zero = r#"{"measured":[{"key":"one","decode":0,"prefill":1,"time":1}]}"#;
-    for text in ["", "{", "[]", "{\"measured\": 7}", "\u{0}", &huge, zero] {
+    let many = format!(r#"{{"measured":[{{"key":"one","decode":513,"prefill":1,"time":{}}}]}}"#, seconds());
+    for text in ["", "{", "[]", "{\"measured\": 7}", "\u{0}", &huge, &many] {
         std::fs::write(&kept.file, text).unwrap();
         assert_eq!(kept.read(), None);
-        kept.write(&choice(2, STEADY));
+        kept.write(&found(2));
         assert_eq!(kept.read().map(|counts| counts.decode), Some(2));
     }
 }
@@ -72,7 +85,7 @@ fn a_file_that_is_broken_or_not_ours_is_as_none_and_is_replaced() {
 fn the_file_does_not_grow() {
     let folder = tempfile::tempdir().unwrap();
     for number in 0..MOST + 10 {
-        kept(folder.path(), &format!("{number:064}")).write(&choice(2, STEADY));
+        kept(folder.path(), &format!("{number:064}")).write(&found(2));
     }
     let last = kept(folder.path(), &format!("{:064}", MOST + 9));
     assert_eq!(content(&last.file).measured.len(), MOST);
@@ -86,7 +99,7 @@ fn a_folder_that_cannot_be_written_to_is_let_be() {
     // A file where the folder should be.
     std::fs::write(folder.path().join("cache"), "").unwrap();
     let kept = kept(folder.path(), "one");
-    kept.write(&choice(2, STEADY));
+    kept.write(&found(2));
     assert_eq!(kept.read(), None);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llama_core::{
     AdapterError, Context, ContextError, ContextParams, DecodeError, LoraAdapter, MemoryUse, Model, SampleError, Token,
@@ -11,7 +11,7 @@ use llama_core::{
 use super::abort::AbortSwitch;
 use super::embed::Embedder;
 use super::fill::{Cache, Fate, Stop};
-use super::pacing::{Asked, Pacing};
+use super::pacing::{Asked, Pacing, time_step};
 use super::park::Parked;
 use super::sample::{Chooser, Masks};
 use super::{Abilities, Executor, Output, StepEnd, StepResult, Work, abilities, layout};
@@ -113,11 +113,19 @@ impl LlamaExecutor {
 
     /// Decides how many threads steps get, see [`Pacing::new`]. Nothing has been computed yet.
     pub(crate) fn pace(&mut self, asked: Asked) -> ThreadChoice {
+        self.pace_by(asked, |_, _, took| took)
+    }
+
+    /// The same, with steps of so many rows and threads that count as having taken what `told` makes of their time.
+    pub(super) fn pace_by(&mut self, asked: Asked, told: impl Fn(usize, u32, Duration) -> Duration) -> ThreadChoice {
         let context = match &mut self.generation {
             Generation::Ready(cache) => Some(cache.context()),
             Generation::None | Generation::Lost => None,
         };
-        self.pacing = Pacing::new(asked, context);
+        let run = context.map(|context| {
+            move |rows, threads| time_step(context, rows, threads).map(|took| told(rows, threads, took))
+        });
+        self.pacing = Pacing::new(asked, run);
         self.pacing.choice()
     }
 

@@ -4,7 +4,7 @@
 //! with the number in use (A B B A), for steps of the same width, so that what else the machine does meets both alike:
 //!
 //! - **fewer threads** when steps take much longer than they did: somebody else may have taken a core, and all threads of a step
-//!   wait for the one that lost it;
+//!   wait for the one that lost it; and at the start if nothing was measured, until that has been decided;
 //! - **more threads** now and then while there could be more, at growing intervals if that brings nothing.
 //!
 //! On a machine that has nothing else to do neither happens, and the number stays as it is.
@@ -26,7 +26,7 @@ const LATE: Duration = Duration::from_secs(60);
 const NEWEST: f64 = 0.1;
 /// How fast the usual time of a row follows what steps take now, when that is more: a longer context is no slowness.
 const DRIFT: f64 = 0.002;
-/// Steps of other widths that a trial waits out.
+/// Steps of other widths that a trial waits out. Then it is given up, and begun anew with the width that there is by then.
 const PATIENCE: u32 = 32;
 
 /// One kind of step: those of answers, or of prompts.
@@ -37,6 +37,8 @@ pub(crate) struct Tuner {
     /// The place of the one in use.
     at: usize,
     trial: Option<Trial>,
+    /// A trial of fewer was given up before it decided anything. Nothing else would bring it back while steps take what they did.
+    fewer_due: bool,
     /// Time of steps since the last trial, and how much of it there has to be before the next.
     since: Duration,
     wait: Duration,
@@ -61,11 +63,8 @@ impl Tuner {
     /// `unsure`: nothing was measured, so that fewer threads are tried soon.
     pub(crate) fn new(ladder: Vec<u32>, threads: u32, unsure: bool) -> Self {
         let at = ladder.iter().rposition(|count| *count <= threads).unwrap_or(0);
-        let mut tuner = Self { ladder, at, trial: None, since: Duration::ZERO, wait: SOON, paces: BTreeMap::new() };
-        if unsure && at > 0 {
-            tuner.trial = Some(Trial::new(at - 1));
-        }
-        tuner
+        let trial = at.checked_sub(1).filter(|_| unsure).map(Trial::new);
+        Self { ladder, at, trial, fewer_due: false, since: Duration::ZERO, wait: SOON, paces: BTreeMap::new() }
     }
 
     /// The number in use, whatever is being tried.
@@ -91,6 +90,7 @@ impl Tuner {
         if !trial.takes(width) {
             trial.strangers += 1;
             if trial.strangers > PATIENCE {
+                self.fewer_due = trial.other < self.at;
                 self.trial = None;
             }
             return;
@@ -112,7 +112,8 @@ impl Tuner {
         let now = now + NEWEST * (row - now);
         let usual = if now < usual { now } else { usual + DRIFT * (now - usual) };
         *pace = (now, usual);
-        if self.at > 0 && now > usual * SLOW && self.since >= SOON {
+        let fewer = self.fewer_due || now > usual * SLOW;
+        if self.at > 0 && fewer && self.since >= SOON {
             self.begin(self.at - 1);
         } else if self.at + 1 < self.ladder.len() && self.since >= self.wait {
             self.begin(self.at + 1);
@@ -121,6 +122,7 @@ impl Tuner {
 
     fn begin(&mut self, other: usize) {
         self.since = Duration::ZERO;
+        self.fewer_due = false;
         self.trial = Some(Trial::new(other));
     }
 
@@ -260,6 +262,28 @@ mod tests {
         }
         assert_eq!(tuner.chosen(), 2);
         assert!(tuner.trial.is_none(), "a trial does not wait for ever");
+        let tried = (0..1000).any(|_| {
+            let threads = tuner.threads(3);
+            tuner.observe(3, Duration::from_millis(1));
+            threads == 1
+        });
+        assert!(tried, "it comes back for the width there is");
+    }
+
+    #[test]
+    fn what_was_not_measured_is_found_though_the_first_steps_are_of_another_width() {
+        let mut tuner = Tuner::new(ladder(4), 4, true);
+        let mut step = |rows: usize| {
+            let threads = tuner.threads(rows);
+            // Each thread beyond the first costs.
+            tuner.observe(rows, Duration::from_millis(100 * u64::from(threads)));
+        };
+        // One answer alone, then four together, and each number lower down begins as one alone again.
+        for _ in 0..3 {
+            (0..3).for_each(|_| step(1));
+            (0..60).for_each(|_| step(4));
+        }
+        assert_eq!(tuner.chosen(), 1);
     }
 
     #[test]
