@@ -1,8 +1,9 @@
 //! How many threads were best for a model on this machine, kept from run to run: [`Kept`].
 //!
 //! The engine measures that when it loads a model; here its result is written to a small file in the user's cache folder and given
-//! to the engine the next time, also that a model's steps take too long to be measured, which stands there as 0 threads. It is only a start: the engine goes on from there by what its
-//! steps take. A file that cannot be read, or is not ours, is as none; one that cannot be written is let be.
+//! to the engine the next time, also that a model's steps take too long to be measured, which stands there as 0 threads. It is
+//! only a start: the engine goes on from there by what its steps take. A file that cannot be read, or is not ours, is as none;
+//! one that cannot be written is let be.
 
 use std::fs::File;
 use std::io::Read;

@@ -39,7 +39,8 @@ pub(super) struct Model {
 pub(super) struct Threads {
     pub(super) decode: Option<u32>,
     pub(super) prefill: Option<u32>,
-    /// `set`, `measured` by an earlier run, or `unknown`: measured with the next load.
+    /// `set`, `measured` by an earlier run, `tried` while it runs where steps take too long to be measured, or `unknown`:
+    /// measured with the next load.
     pub(super) from: &'static str,
 }
 
@@ -51,7 +52,10 @@ impl Threads {
         }
         match Kept::of(path, settings).and_then(|kept| kept.read()) {
             Some(known) => {
-                Self { decode: Some(known.decode), prefill: prefill.or(Some(known.prefill)), from: "measured" }
+                // 0 stands for steps that take too long.
+                let [decode, known_prefill] = [known.decode, known.prefill].map(|count| (count > 0).then_some(count));
+                let from = if decode.is_some() { "measured" } else { "tried" };
+                Self { decode, prefill: prefill.or(known_prefill), from }
             }
             None => Self { decode: None, prefill, from: "unknown" },
         }
@@ -60,9 +64,11 @@ impl Threads {
 
 impl std::fmt::Display for Threads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.decode, self.prefill) {
-            (Some(decode), Some(prefill)) => write!(f, "{decode} for answers, {prefill} for prompts ({})", self.from),
-            _ => write!(f, "measured when it is loaded"),
+        let of = |count: Option<u32>| count.map_or_else(|| "tried while it runs".to_owned(), |count| count.to_string());
+        match self.from {
+            "unknown" => write!(f, "measured when it is loaded"),
+            "tried" => write!(f, "tried while it runs: its steps take too long to be measured"),
+            from => write!(f, "{} for answers, {} for prompts ({from})", of(self.decode), of(self.prefill)),
         }
     }
 }
