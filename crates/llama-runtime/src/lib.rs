@@ -188,5 +188,6 @@ pub use llama_core::chat::{
 pub use llama_core::{
     CacheType, FlashAttention, GpuLayers, Grammar, KERNELS_VARIABLE, LoadMode, LogitBias, Mirostat, ModelFacts,
     OverrideValue, Pooling, Progress, RopeScaling, RopeScalingKind, SamplingParams, Seed, SplitMode, Stage,
-    SuggestedSampling, Token, Usage, kernels_in_use, llama_cpp_build, llama_cpp_source, llama_cpp_version, set_kernels,
+    SuggestedSampling, Token, Usage, kernels_in_use, llama_cpp_build, llama_cpp_source, llama_cpp_version, on_or_off,
+    set_kernels,
 };

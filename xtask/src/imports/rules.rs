@@ -243,10 +243,12 @@ pub(super) const ORDERS: &[Order] = &[
         rows: &[
             // The world around: variables, the terminal, the end, Ctrl+C, the log, files.
             &["env", "ui", "exit", "interrupt", "logging", "replace", "ahead"],
+            // How times and answers are written down.
+            &["calendar", "record"],
             // What was wanted, and the model that is meant.
             &["settings", "hub", "demo", "gpu", "threads", "start"],
-            // Answers as they are shown and written.
-            &["markdown", "answer", "record", "escapes"],
+            // Answers as they are shown.
+            &["markdown", "answer", "escapes"],
             // Those that are more than a command.
             &["batch", "bench", "chat"],
             &["commands", "args", "main"],

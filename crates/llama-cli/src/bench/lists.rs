@@ -99,7 +99,7 @@ pub(super) fn name(value: impl Serialize) -> String {
 pub(super) fn flash(text: &str) -> Result<List<FlashAttention>, String> {
     words(text, "on, off or auto", |word| match word {
         "auto" | "-1" => Some(FlashAttention::Auto),
-        word => llama_core::on_or_off(word).map(|on| if on { FlashAttention::On } else { FlashAttention::Off }),
+        word => llama_runtime::on_or_off(word).map(|on| if on { FlashAttention::On } else { FlashAttention::Off }),
     })
 }
 
@@ -117,7 +117,7 @@ pub(super) fn layers(text: &str) -> Result<List<GpuLayers>, String> {
 
 /// On or off, also as 1 and 0.
 pub(super) fn switches(text: &str) -> Result<List<bool>, String> {
-    words(text, "on or off (1 or 0)", llama_core::on_or_off)
+    words(text, "on or off (1 or 0)", llama_runtime::on_or_off)
 }
 
 fn words<T>(text: &str, names: &str, read: impl Fn(&str) -> Option<T>) -> Result<List<T>, String> {

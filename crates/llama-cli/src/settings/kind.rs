@@ -8,8 +8,8 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-use llama_core::on_or_off;
 use llama_runtime::Bytes;
+use llama_runtime::on_or_off;
 use serde_json::{Map, Value, json};
 
 use super::suggest;

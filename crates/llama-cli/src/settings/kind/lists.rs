@@ -1,6 +1,6 @@
 //! Values that are lists: of texts, names, numbers, adapters, metadata and biases.
 
-use llama_core::on_or_off;
+use llama_runtime::on_or_off;
 use serde_json::{Map, Value, json};
 
 use super::{Kind, Wrong, object};
