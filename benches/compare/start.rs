@@ -31,7 +31,7 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
                     let command = command(run, side);
                     let line = child::shown(&command);
                     let finished = child::run(command, LIMIT)?;
-                    if !answers(&finished.stdout) {
+                    if !answers(side, &finished.stdout) {
                         return Err(child::not_understood(line, format!("no line is `{ANSWER}`")).into());
                     }
                     let took = finished.took;
@@ -47,8 +47,11 @@ pub(crate) fn measure(run: &mut Run<'_>) -> Result<(), Failure> {
 
 /// Whether the token is there: upstream's `llama-cli` prints more than its answer, and a program that answered nothing did less
 /// than the others.
-fn answers(printed: &str) -> bool {
-    printed.lines().any(|line| line.trim() == ANSWER)
+///
+/// Upstream's `llama-completion` writes through a thread that it does not always wait for at its end: seen, a fifth of the processes computed the answer and printed nothing.
+fn answers(side: Side, printed: &str) -> bool {
+    let lost = side == Side::Upstream && printed.trim().is_empty();
+    lost || printed.lines().any(|line| line.trim() == ANSWER)
 }
 
 /// A process of a side that writes one token, the prompt being put into the template of the model on every side.
@@ -75,7 +78,9 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_line_of_its_own() {
-        assert!(answers("I\n") && answers("banner\n\n> Who are you?\n I\n\n[ Prompt: 1 t/s ]\n"));
-        assert!(!answers("") && !answers("Who are you? [end of text]\n") && !answers("Info\n"));
+        let ours = |printed| answers(Side::On, printed);
+        assert!(ours("I\n") && ours("banner\n\n> Who are you?\n I\n\n[ Prompt: 1 t/s ]\n"));
+        assert!(!ours("") && !ours("Who are you? [end of text]\n") && !ours("Info\n"));
+        assert!(answers(Side::Upstream, "\n") && !answers(Side::Upstream, "Info\n"));
     }
 }
