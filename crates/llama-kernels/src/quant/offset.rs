@@ -148,7 +148,8 @@ impl Quant for Offset4 {
         // SAFETY: the caller's promise; the head is sixteen bytes, and the values follow it.
         unsafe {
             let head = Head::read(simd, rows);
-            for g in [0, 2, 4, 6] {
+            for pair in 0..4 {
+                let g = 2 * pair;
                 let bytes = bytes_of_two(simd, rows, 16 + 16 * g);
                 add(simd, &part, (g, &values::<S, 0>(simd, &bytes, None)), head.scales[g], &mut parts);
                 add(simd, &part, (g + 1, &values::<S, 1>(simd, &bytes, None)), head.scales[g + 1], &mut parts);
