@@ -9,6 +9,14 @@ use super::Chat;
 use crate::answer::{self, Screen};
 use crate::{exit, interrupt, start, ui};
 
+/// How an answer ended that is part of the conversation.
+enum Ending {
+    /// By itself, or at a limit.
+    Whole,
+    /// Ctrl+C stopped it.
+    Interrupted,
+}
+
 impl Chat {
     /// Has a message answered, with the files that wait for it.
     pub(super) fn say(&mut self, typed: &str) -> anyhow::Result<()> {
@@ -46,9 +54,11 @@ impl Chat {
     /// Has the conversation answered; `before` is what it is again if that fails. Returns whether there is an answer.
     fn answer(&mut self, before: Conversation) -> anyhow::Result<bool> {
         let answered = self.answered();
-        self.interrupts.idle(0);
+        let pressed = self.interrupts.idle(0);
         match answered {
-            Ok(()) => Ok(true),
+            // It came when there was nothing left to stop. A person sees the prompt; a script would wait without end.
+            Ok(Ending::Whole) if pressed && !self.interactive => interrupt::leave(0),
+            Ok(_) => Ok(true),
             // A message that was refused, or that could not be answered, is not part of the conversation.
             Err(error) => {
                 self.conversation = before;
@@ -60,7 +70,7 @@ impl Chat {
         }
     }
 
-    fn answered(&mut self) -> anyhow::Result<()> {
+    fn answered(&mut self) -> anyhow::Result<Ending> {
         let info = self.engine.info().cloned().ok_or_else(|| anyhow!("the model is not loaded"))?;
         let capacity = info.sequence_limit;
         // A long conversation takes a while to prepare, and can be stopped there too.
@@ -126,7 +136,7 @@ impl Chat {
         Ok(fitted.dropped)
     }
 
-    fn finished(&mut self, mut finished: Finished, capacity: usize) -> anyhow::Result<()> {
+    fn finished(&mut self, mut finished: Finished, capacity: usize) -> anyhow::Result<Ending> {
         let said = finished.choices.first().is_some_and(|choice| !choice.text.is_empty());
         if let FinishReason::Error(error) = finished.reason {
             if said {
@@ -144,21 +154,25 @@ impl Chat {
         }
         self.conversation.answer(message);
         self.last = Some((finished.usage, finished.timings));
-        match finished.reason {
+        let ending = match finished.reason {
             FinishReason::Cancelled => {
                 ui::note("[ interrupted ]");
                 if let Some(transcript) = &mut self.transcript {
                     transcript.note("interrupted")?;
                 }
+                Ending::Interrupted
             }
-            reason => answer::completed(reason).or_else(|error| self.failed(error))?,
-        }
+            reason => {
+                answer::completed(reason).or_else(|error| self.failed(error))?;
+                Ending::Whole
+            }
+        };
         // A person sees them, if nobody said otherwise.
         if self.effective.settings.chat.show_timings.unwrap_or_else(ui::stderr_is_terminal) {
             ui::note(&start::speeds(&finished.usage, &finished.timings, 1));
         }
         self.keep();
-        Ok(())
+        Ok(ending)
     }
 }
 

@@ -64,12 +64,17 @@ fn ctrl_c_stops_a_long_prompt_and_the_conversation_goes_on() {
 
 #[test]
 fn a_second_ctrl_c_leaves_the_chat_with_130() {
-    let person = Person::new();
-    let mut terminal = reading(&person);
-    // Both are there when it goes on: the second one while the first is still being obeyed.
-    for signal in [Signal::SIGSTOP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGCONT] {
-        terminal.signal(signal);
-    }
-    let (code, printed) = terminal.end();
-    assert_eq!(code, 130, "{printed:?}");
+    // On a busy machine the first may be obeyed before the second is looked at, which then comes between two answers.
+    let left = (0..10).any(|_| {
+        let person = Person::new();
+        let mut terminal = reading(&person);
+        // Both are there when it goes on.
+        for signal in [Signal::SIGSTOP, Signal::SIGINT, Signal::SIGTERM, Signal::SIGCONT] {
+            terminal.signal(signal);
+        }
+        let (code, printed) = terminal.end();
+        assert!(code == 130 || code == 0 && printed.contains("[ interrupted ]"), "{code}: {printed:?}");
+        code == 130
+    });
+    assert!(left, "the second never came while the first was being obeyed");
 }

@@ -3,7 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Once};
+use std::time::Duration;
 
 /// What a finished program left behind.
 #[derive(Debug)]
@@ -40,6 +41,23 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
+/// Several times what all tests of this program take together on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+
+/// From the first call on, all tests together have an end: most wait for a program, and one that hangs would keep whoever
+/// runs them waiting. Programs that are left behind find their pipes closed.
+fn bound_the_tests() {
+    static BOUND: Once = Once::new();
+    BOUND.call_once(|| {
+        std::thread::spawn(|| {
+            std::thread::sleep(PATIENCE);
+            let minutes = PATIENCE.as_secs() / 60;
+            eprintln!("the tests have not ended within {minutes} minutes: those that were begun and have no result hang");
+            std::process::exit(1);
+        });
+    });
+}
+
 /// The home of a person without settings, models or a history. Tests that write there make their own.
 pub(crate) fn home() -> &'static Path {
     static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -54,6 +72,7 @@ pub(crate) fn home() -> &'static Path {
 
 /// Nothing of whoever runs the tests is seen: no settings, no models, no variables.
 pub(crate) fn at_home(command: &mut Command) {
+    bound_the_tests();
     const PREFIXES: [&str; 7] = ["LLAMA_", "RUST_LOG", "HF_", "HUGGINGFACE_", "MODEL_ENDPOINT", "XDG_", "NO_COLOR"];
     for (name, _) in std::env::vars_os() {
         if PREFIXES.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
