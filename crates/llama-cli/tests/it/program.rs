@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::{LazyLock, Once};
+use std::sync::{LazyLock, Once, mpsc};
 use std::time::Duration;
 
 /// What a finished program left behind.
@@ -50,9 +50,12 @@ fn bound_the_tests() {
     static BOUND: Once = Once::new();
     BOUND.call_once(|| {
         std::thread::spawn(|| {
-            std::thread::sleep(PATIENCE);
+            let (_sender, nothing) = mpsc::sync_channel::<()>(0);
+            let _ = nothing.recv_timeout(PATIENCE);
             let minutes = PATIENCE.as_secs() / 60;
-            eprintln!("the tests have not ended within {minutes} minutes: those that were begun and have no result hang");
+            eprintln!(
+                "the tests have not ended within {minutes} minutes: those that were begun and have no result hang"
+            );
             std::process::exit(1);
         });
     });
