@@ -53,9 +53,10 @@ fn bound_the_tests() {
             let (_sender, nothing) = mpsc::sync_channel::<()>(0);
             let _ = nothing.recv_timeout(PATIENCE);
             let minutes = PATIENCE.as_secs() / 60;
-            eprintln!(
-                "the tests have not ended within {minutes} minutes: those that were begun and have no result hang"
-            );
+            let why =
+                format!("the tests have not ended in {minutes} minutes: one that has begun and has no result hangs\n");
+            // Not `eprintln`, which is kept for the result of a test.
+            let _ = std::io::stderr().write_all(why.as_bytes());
             std::process::exit(1);
         });
     });
