@@ -79,7 +79,7 @@ fn values<S: Simd, const GROUP: u32>(simd: S, bytes: &[S::I; 8], fifth: Option<&
 ///
 /// # Safety
 ///
-/// The columns are prepared by `S` and have this block; `group` is below 8.
+/// The columns are prepared by `S` and have this block; `g` is below 8.
 #[inline(always)]
 unsafe fn add<S: Simd, const N: usize>(
     simd: S,
@@ -177,7 +177,7 @@ impl Quant for Offset5 {
         unsafe {
             let head = Head::read(simd, rows);
             let fifth = Some(&bytes_of_two(simd, rows, 16));
-            // Written out: a loop would shift by a number at run time, which takes a quarter of the time more.
+            // Written out: a loop would shift by a number at run time, which takes up to a third of the time more.
             let bytes = bytes_of_two(simd, rows, 48);
             add(simd, &part, (0, &values::<S, 0>(simd, &bytes, fifth)), head.scales[0], &mut parts);
             add(simd, &part, (1, &values::<S, 1>(simd, &bytes, fifth)), head.scales[1], &mut parts);
