@@ -89,3 +89,41 @@ fn ctrl_c_between_two_answers_leaves_the_chat() {
     press_ctrl_c(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_that_comes_when_the_answer_has_ended_leaves_the_chat_too() {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    let (notes, writer) = std::io::pipe().unwrap();
+    let mut full = writer.try_clone().unwrap();
+    let mut child = start(command(&["chat", "--temp", "0", "--show-timings"]).stdin(Stdio::piped()).stderr(writer));
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut notes = BufReader::new(notes);
+    let mut answer = String::new();
+    stdin.write_all(b"What is the capital of France?\n").unwrap();
+    stdout.read_line(&mut answer).unwrap();
+    let mut note = String::new();
+    while !note.contains("t/s") {
+        note.clear();
+        assert_ne!(notes.read_line(&mut note).unwrap(), 0);
+    }
+    // Now it waits for a line, and has told everything. After the next answer it waits to tell how fast that was.
+    let room = rustix::pipe::fcntl_getpipe_size(&full).unwrap();
+    full.write_all(&vec![b'\n'; room]).unwrap();
+    drop(full);
+    stdin.write_all(b"What is the capital of France?\n").unwrap();
+    stdout.read_line(&mut answer).unwrap();
+    press_ctrl_c(&child);
+    std::thread::spawn(move || std::io::copy(&mut notes, &mut std::io::sink()));
+    // Its stdin is open all the time.
+    let (ended, wait) = sync_channel(1);
+    std::thread::spawn(move || ended.send(std::io::copy(&mut stdout, &mut std::io::sink())));
+    if wait.recv_timeout(Duration::from_secs(120)).is_err() {
+        child.kill().unwrap();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(stdin);
+}
