@@ -1,5 +1,5 @@
-//! The threads that compute for a context: [`Pools`]. They stay from one graph to the next and keep a core only briefly
-//! while they wait for each other.
+//! The threads that compute for a context: [`Pools`]. They stay from one graph to the next, and keep a core only briefly
+//! while they wait for one of them that another program keeps off its own.
 //!
 //! llama.cpp by itself starts threads for each graph, or keeps them with `ggml_threadpool_new`; both kinds wait for the
 //! others of their graph without end, on a core that another program may have to leave first. The pool used here is made

@@ -37,6 +37,7 @@ fn more_threads_than_cores_get_through_many_steps() {
 mod counted {
     use super::*;
     use llama_core::llama_cpp_source;
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
     use std::collections::BTreeSet;
     use std::time::{Duration, Instant};
 
@@ -118,6 +119,49 @@ mod counted {
                 }
                 assert_eq!(started(), threads, "turn {turn}");
             }
+        });
+    }
+
+    /// How often the calling thread and those that it has started gave up a core to wait.
+    fn waits() -> u64 {
+        let me = std::fs::read_link("/proc/thread-self").unwrap();
+        let me = me.file_name().unwrap().to_str().unwrap().to_owned();
+        let tasks = started().into_iter().chain([me]);
+        let status = tasks.map(|task| std::fs::read_to_string(format!("/proc/self/task/{task}/status")).unwrap());
+        let count = |status: String| {
+            let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:").map(str::to_owned));
+            line.unwrap().trim().parse::<u64>().unwrap()
+        };
+        status.map(count).sum()
+    }
+
+    #[test]
+    fn threads_that_have_one_core_sleep_while_they_wait_for_each_other() {
+        if !has_pools() {
+            return;
+        }
+        demo();
+        named("one-core", || {
+            let mut cores = sched_getaffinity(None).unwrap();
+            let first = (0..CpuSet::MAX_CPU).find(|core| cores.is_set(*core)).unwrap();
+            cores.clear();
+            cores.set(first);
+            sched_setaffinity(None, &cores).unwrap();
+            let mut params = exact();
+            params.n_threads = Some(2);
+            let mut ctx = context(demo(), &params);
+            let tokens = any_tokens(demo(), 48, 4);
+            let (first, rest) = tokens.split_at(8);
+            for token in first {
+                feed(&mut ctx, &[*token], SeqId::ZERO);
+            }
+            let before = waits();
+            for token in rest {
+                feed(&mut ctx, &[*token], SeqId::ZERO);
+            }
+            // Threads that look for each other without end only wait for the next step: once or twice in each.
+            let of_each = (waits() - before) / rest.len() as u64;
+            assert!(of_each >= 12, "they waited {of_each} times in each step");
         });
     }
 }
