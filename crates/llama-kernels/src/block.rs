@@ -18,9 +18,13 @@ macro_rules! block {
             /// The block as bytes in a file.
             #[must_use]
             pub fn to_bytes(&self) -> Vec<u8> {
+                Self::bytes_of(std::slice::from_ref(self)).to_vec()
+            }
+
+            /// Blocks as bytes.
+            pub(crate) fn bytes_of(blocks: &[Self]) -> &[u8] {
                 // SAFETY: every field is an array of bytes or signed bytes, without padding between them.
-                let bytes = unsafe { std::slice::from_raw_parts((&raw const *self).cast::<u8>(), $bytes) };
-                bytes.to_vec()
+                unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast(), size_of_val(blocks)) }
             }
 
             /// The blocks of a row. Bytes after the last whole block are left out.

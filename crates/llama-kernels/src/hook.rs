@@ -1,13 +1,15 @@
 //! What ggml's CPU backend calls for a matrix product, through the hook that `vendor/patches` adds to it.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ops::RangeInclusive;
 use std::slice::from_raw_parts;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use crate::kind::Kind;
+use crate::kind::{ColumnType, Kind};
 use crate::pieces::Pieces;
 use crate::product::Product;
+use crate::quantize::{Floats, Quantized};
 use crate::simd::Isa;
 
 /// `struct ggml_cpu_mul_mat_task`
@@ -42,6 +44,17 @@ pub fn is_useful() -> bool {
     Isa::best() != Isa::Plain
 }
 
+/// Most columns that every thread quantizes for itself. Of more, each is better quantized once.
+const MOST_FLOATS: usize = 16;
+
+/// `GGML_TYPE_F32`
+const F32: i32 = 0;
+
+thread_local! {
+    /// Kept, because the next product of the thread is about as large.
+    static QUANTIZED: RefCell<Quantized> = const { RefCell::new(Quantized::new()) };
+}
+
 /// Computes a task of ggml, or says whether it would (`columns` is null).
 ///
 /// # Safety
@@ -55,15 +68,45 @@ pub unsafe extern "C" fn mul_mat(task: *const Task) -> bool {
     if task.columns.is_null() {
         return true;
     }
-    // SAFETY: ggml's addresses and strides hold for rows and columns of these types, which nothing writes meanwhile.
-    let (weights, columns) = unsafe {
-        let bytes = |n: usize, stride: usize, each: usize| (n - 1) * stride + each;
-        let weights = bytes(product.n_rows, product.row_stride, product.kind.row_bytes(product.n_values));
-        let column = product.kind.column_type().bytes(product.n_values);
-        let columns = bytes(product.n_columns, product.column_stride, column);
-        (from_raw_parts(task.weights.cast(), weights), from_raw_parts(task.columns.cast(), columns))
+    // SAFETY: ggml's addresses and strides hold for rows of this type, which nothing writes meanwhile.
+    let weights = unsafe {
+        let row = product.kind.row_bytes(product.n_values);
+        from_raw_parts(task.weights.cast(), span(product.n_rows, product.row_stride, row))
     };
-    let product = Product { weights, columns, ..product };
+    let column = product.kind.column_type().bytes(product.n_values);
+    if task.column_type != F32 {
+        // SAFETY: the same of the columns.
+        let columns =
+            unsafe { from_raw_parts(task.columns.cast(), span(product.n_columns, product.column_stride, column)) };
+        // SAFETY: the task is ggml's, and `product` what `supported` made of it.
+        unsafe { compute(task, &Product { weights, columns, ..product }) };
+        return true;
+    }
+    let stride = product.column_stride / size_of::<f32>();
+    // SAFETY: the same of the columns, which are floats and lie as floats do.
+    let values = unsafe { from_raw_parts(task.columns.cast(), span(product.n_columns, stride, product.n_values)) };
+    let floats = Floats { n_values: product.n_values, n_columns: product.n_columns, values, stride };
+    QUANTIZED.with_borrow_mut(|quantized| {
+        let Some(columns) = quantized.fill(Isa::best(), product.kind.column_type(), &floats) else {
+            unreachable!("`supported` takes no floats for weights whose columns are not quantized");
+        };
+        // SAFETY: the task is ggml's, and `product` what `supported` made of it.
+        unsafe { compute(task, &Product { weights, columns, column_stride: column, ..product }) };
+    });
+    true
+}
+
+/// The length of so many, so far apart, with so much in each.
+fn span(n: usize, stride: usize, each: usize) -> usize {
+    (n - 1) * stride + each
+}
+
+/// Computes what of the product other threads have not begun.
+///
+/// # Safety
+///
+/// As [`mul_mat`]; the product is that of the task.
+unsafe fn compute(task: &Task, product: &Product<'_>) {
     // SAFETY: an `atomic_int`, as wide and aligned as an `AtomicI32`, that only atomic operations touch meanwhile.
     let next = unsafe { AtomicI32::from_ptr(task.next.cast()) };
     let mut pieces = Pieces::new(product.n_rows, usize::try_from(task.nth).unwrap_or(1));
@@ -74,7 +117,6 @@ pub unsafe extern "C" fn mul_mat(task: *const Task) -> bool {
     // SAFETY: the best set is available and the size supported; the pieces of all threads are disjoint, since each
     // number is given out once; results are where ggml says, and only their pieces' owners write them.
     unsafe { product.compute_pieces(Isa::best(), task.out, task.out_stride / size_of::<f32>(), &mut claim) };
-    true
 }
 
 /// How many columns are taken: with AVX-512 VNNI as many as we beat ggml with, measured (Q5_K and Q6_K with many only as
@@ -107,13 +149,26 @@ fn supported(task: &Task) -> Option<Product<'static>> {
         columns: &[],
         column_stride: task.column_stride,
     };
-    let fits = task.column_type == kind.column_type().ggml_id()
+    let fits = match task.column_type {
+        F32 => takes_floats(&product),
+        other => other == kind.column_type().ggml_id(),
+    };
+    let fits = fits
         && product.n_rows > 0
         && Product::is_supported(kind, product.n_values, product.n_columns)
         && columns(kind).contains(&product.n_columns)
         && product.row_stride >= kind.row_bytes(product.n_values)
         && task.out_stride.is_multiple_of(size_of::<f32>());
     fits.then_some(product)
+}
+
+/// Whether threads quantize the columns themselves. Elsewhere than on x86-64 ggml rounds a little differently.
+fn takes_floats(product: &Product<'_>) -> bool {
+    matches!(Isa::best(), Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2)
+        && matches!(product.kind.column_type(), ColumnType::Q8_0 | ColumnType::Q8K)
+        && product.n_columns <= MOST_FLOATS
+        && product.column_stride.is_multiple_of(size_of::<f32>())
+        && product.column_stride / size_of::<f32>() >= product.n_values
 }
 
 #[cfg(test)]
@@ -180,6 +235,47 @@ mod tests {
     }
 
     #[test]
+    fn columns_as_they_are_in_the_graph_give_what_quantized_ones_do() {
+        let floats: Vec<f32> = (0..3 * VALUES).map(|i| (i * 29 % 83) as f32 - 40.0).collect();
+        for kind in Kind::ALL {
+            let weights: Vec<u8> = (0..kind.row_bytes(VALUES) * 37).map(|i| (i * 37 % 61) as u8).collect();
+            let mut quantized = Quantized::new();
+            // The second column begins after a gap.
+            let given = Floats { n_values: VALUES, n_columns: 2, values: &floats, stride: 2 * VALUES };
+            let Some(columns) = quantized.fill(Isa::best(), kind.column_type(), &given) else {
+                let asked = Task {
+                    column_type: F32,
+                    columns: null(),
+                    ..task(kind, &weights, &[], &mut [], &AtomicI32::new(0))
+                };
+                // SAFETY: only asks.
+                assert!(!unsafe { mul_mat(&raw const asked) }, "{kind:?}");
+                continue;
+            };
+            let stride = kind.column_type().bytes(VALUES);
+            let mut outs = [vec![0.5; 2 * 37], vec![0.5; 2 * 37]];
+            let [expected, out] = &mut outs;
+            let next = AtomicI32::new(0);
+            let of_blocks = Task { column_stride: stride, ..task(kind, &weights, columns, expected, &next) };
+            // SAFETY: a task over live slices.
+            if !unsafe { mul_mat(&raw const of_blocks) } {
+                continue;
+            }
+            let next = AtomicI32::new(0);
+            let of_floats = Task {
+                column_type: F32,
+                columns: floats.as_ptr().cast(),
+                column_stride: 2 * VALUES * size_of::<f32>(),
+                ..task(kind, &weights, columns, out, &next)
+            };
+            // SAFETY: a task over live slices.
+            let taken = unsafe { mul_mat(&raw const of_floats) };
+            assert_eq!(taken, cfg!(target_arch = "x86_64"), "{kind:?}");
+            assert!(!taken || outs[0] == outs[1], "{kind:?}");
+        }
+    }
+
+    #[test]
     fn what_there_is_no_kernel_for_is_declined() {
         let (next, mut out) = (AtomicI32::new(0), [0.0; 2]);
         let (weights, columns) = ([0; 34 * 16], [0; 34 * 16 * 2]);
@@ -191,6 +287,9 @@ mod tests {
         assert!(!asks(Task { column_type: 15, ..good() }));
         assert!(!asks(Task { n_columns: 17, weight_type: 1, column_type: 1, ..good() }));
         assert!(!asks(Task { n_rows: 0, ..good() }));
+        let floats = Task { column_type: F32, column_stride: VALUES * size_of::<f32>(), ..good() };
+        assert!(!asks(Task { n_columns: 17, ..floats }), "too many for each thread");
+        assert!(!asks(Task { column_stride: VALUES * size_of::<f32>() - 4, ..floats }), "columns overlap");
         assert!(!asks(Task { n_values: 48, ..good() }));
         assert!(!asks(Task { n_values: -64, ..good() }));
         assert!(!asks(Task { out_stride: 5, ..good() }));

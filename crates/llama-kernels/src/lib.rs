@@ -5,9 +5,9 @@
 //! is a row, and use it for up to sixteen columns before the next block is read. Nothing is stored: no second copy
 //! of the weights, and memory-mapped files stay mapped.
 //!
-//! [`Product`] is the safe entry; [`hook`] is what ggml's CPU backend calls. The columns are in the format that ggml has
-//! already brought them to ([`Kind::column_type`]). [`oracle`] computes the same without any of it, and is
-//! what the tests compare with.
+//! [`Product`] is the safe entry; [`hook`] is what ggml's CPU backend calls. The columns are in the format that ggml
+//! brings them to ([`Kind::column_type`]); where they are few, the hook quantizes them itself. [`oracle`] computes the
+//! same without any of it, and is what the tests compare with.
 //!
 //! `unsafe` is in this crate only where rows are read by address and where processor instructions are named
 //! (`simd`), in the code generic over those (`quant`, `float`) and what calls it (`product`), where bytes are seen as blocks
@@ -23,6 +23,7 @@ pub mod oracle;
 mod pieces;
 mod product;
 mod quant;
+mod quantize;
 mod simd;
 mod tile;
 

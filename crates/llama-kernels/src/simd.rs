@@ -20,7 +20,9 @@ use std::sync::OnceLock;
 
 use crate::columns::{Prepare, Prepared};
 use crate::float::Float;
+use crate::kind::ColumnType;
 use crate::quant::Quant;
+use crate::quantize::{Floats, Quantized};
 use crate::tile::{Pass, Tile};
 
 /// Most lanes that any instruction set has.
@@ -228,9 +230,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn float_pass<T: Float, const N: usize>(self, pass: &Pass<'_>, tile: &Tile);
     /// [`crate::columns::prepare`], compiled for these instructions.
     fn prepare(self, what: &Prepare<'_>, into: &mut Prepared);
+    /// [`crate::quantize::quantize`], compiled for these instructions.
+    fn quantize(self, column_type: ColumnType, floats: &Floats<'_>, into: &mut Quantized);
 }
 
-/// The three entries that are compiled for an instruction set.
+/// The four entries that are compiled for an instruction set.
 macro_rules! entries {
     ($name:ty, $features:literal) => {
         #[inline(always)]
@@ -278,6 +282,24 @@ macro_rules! entries {
             }
             // SAFETY: `self` proves the features.
             unsafe { run(self, what, into) }
+        }
+
+        fn quantize(
+            self,
+            column_type: crate::kind::ColumnType,
+            floats: &crate::quantize::Floats<'_>,
+            into: &mut crate::quantize::Quantized,
+        ) {
+            #[target_feature(enable = $features)]
+            fn run(
+                column_type: crate::kind::ColumnType,
+                floats: &crate::quantize::Floats<'_>,
+                into: &mut crate::quantize::Quantized,
+            ) {
+                crate::quantize::quantize(column_type, floats, into);
+            }
+            // SAFETY: `self` proves the features.
+            unsafe { run(column_type, floats, into) }
         }
     };
 }

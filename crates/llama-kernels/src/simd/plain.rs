@@ -185,4 +185,13 @@ impl Simd for Plain {
     fn prepare(self, what: &crate::columns::Prepare<'_>, into: &mut crate::columns::Prepared) {
         crate::columns::prepare(self, what, into);
     }
+
+    fn quantize(
+        self,
+        column_type: crate::kind::ColumnType,
+        floats: &crate::quantize::Floats<'_>,
+        into: &mut crate::quantize::Quantized,
+    ) {
+        crate::quantize::quantize(column_type, floats, into);
+    }
 }
