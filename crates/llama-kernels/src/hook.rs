@@ -164,7 +164,7 @@ fn supported(task: &Task) -> Option<Product<'static>> {
 
 /// Whether threads quantize the columns themselves. Elsewhere than on x86-64 ggml rounds a little differently.
 fn takes_floats(product: &Product<'_>) -> bool {
-    matches!(Isa::best(), Isa::Avx512Vnni | Isa::AvxVnni | Isa::Avx2)
+    cfg!(target_arch = "x86_64")
         && matches!(product.kind.column_type(), ColumnType::Q8_0 | ColumnType::Q8K)
         && product.n_columns <= MOST_FLOATS
         && product.column_stride.is_multiple_of(size_of::<f32>())
@@ -246,6 +246,7 @@ mod tests {
                 let asked = Task {
                     column_type: F32,
                     columns: null(),
+                    column_stride: 2 * VALUES * size_of::<f32>(),
                     ..task(kind, &weights, &[], &mut [], &AtomicI32::new(0))
                 };
                 // SAFETY: only asks.
